@@ -1,0 +1,81 @@
+import type { HostState } from "./state.ts";
+
+/** Version of the bundle's grammar. The agent refuses another one. */
+export const BUNDLE_VERSION = 1;
+
+const indent = (text: string, by: string): string =>
+  text
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line) => (line === "" ? "" : by + line))
+    .join("\n");
+
+/** One entry: a head line, then `key: value` lines; empty values are left out. */
+function entry(head: string, fields: Record<string, string | undefined>): string {
+  const lines = Object.entries(fields)
+    .filter(([, value]) => value !== undefined && value !== "")
+    .map(([key, value]) => `    ${key}: ${value}`);
+  return [head, ...lines].join("\n");
+}
+
+/**
+ * Prints a host's desired state as the bundle: a text for people to review and for the agent to apply.
+ *
+ * Grammar: a first line `farm bundle VERSION for HOST`; then entries separated by one blank line, each a head line
+ * `KIND NAME` followed by lines indented by four spaces (`key: value`; lists are joined by one space; a file ends
+ * with `content:` whose lines are indented by eight spaces, blank lines stay blank); last, `end N` with the number
+ * of lines before it, by which the agent knows a bundle that was cut short.
+ * Connections are not part of it: the firewall role has turned them into rules.
+ */
+export function bundle(state: HostState): string {
+  const entries: string[] = [`farm bundle ${BUNDLE_VERSION} for ${state.host}`];
+  const add = (head: string, fields: Record<string, string | undefined> = {}) =>
+    entries.push(entry(head, fields));
+
+  if (state.packages.length > 0) entries.push(`packages\n${indent(state.packages.join("\n"), "    ")}`);
+  for (const a of state.accounts)
+    add(`account ${a.name}`, {
+      role: a.role,
+      comment: a.comment,
+      shell: a.shell,
+      home: a.home,
+      groups: a.groups.join(" "),
+      system: a.system ? "yes" : "no",
+    });
+  for (const d of state.directories)
+    add(`directory ${d.path}`, { role: d.role, owner: d.owner, mode: d.mode });
+  for (const l of state.links) add(`link ${l.path}`, { role: l.role, target: l.target });
+  for (const f of state.files) {
+    const head = entry(`file ${f.path}`, {
+      role: f.role,
+      owner: f.owner,
+      mode: f.mode,
+      validate: f.validate,
+    });
+    entries.push(`${head}\n    content:\n${indent(f.content, "        ")}`);
+  }
+  for (const s of state.sysctls) add(`sysctl ${s.key}`, { role: s.role, value: s.value });
+  for (const u of state.units)
+    add(`unit ${u.name}`, {
+      role: u.role,
+      state: u.state,
+      enabled: u.enabled ? "yes" : "no",
+      "restart-on": u.restartOn.join(" "),
+      "reload-on": u.reloadOn.join(" "),
+    });
+  for (const d of state.databases) add(`database ${d.name}`, { role: d.role, engine: d.engine });
+  for (const a of state.databaseAccounts)
+    add(`database-account ${a.name}`, {
+      role: a.role,
+      engine: a.engine,
+      secret: a.secret,
+      grants: a.grants.join("; "),
+    });
+  for (const l of state.listens)
+    add(`listen ${l.port}/${l.protocol} ${l.reach}`, { role: l.role, service: l.service });
+  for (const p of state.probes)
+    add(`probe ${p.name}`, { role: p.role, command: p.command, within: `${p.within} s` });
+
+  const text = `${entries.join("\n\n")}\n`;
+  return `${text}end ${text.split("\n").length - 1}\n`;
+}

@@ -1,0 +1,151 @@
+/**
+ * The desired state of one host, as plain data. Roles contribute parts of it (`Contribution`), `merge`
+ * joins them, `bundle` prints the result as the one text that the agent on the host makes true.
+ *
+ * Wherever a text holds a secret it names it as `${secret:NAME}`; the value travels apart.
+ */
+
+/** A file that is wholly ours. Its content ends with a newline. */
+export interface FileState {
+  readonly path: string;
+  /** `user:group` by name. */
+  readonly owner: string;
+  /** Four octal digits, "0644". */
+  readonly mode: string;
+  readonly content: string;
+  /**
+   * Shell command that exits 0 when the content is good. It runs before anything is switched; `%s` is the
+   * staged copy of this file and `%d` a directory in which all staged files lie under their full paths.
+   */
+  readonly validate?: string;
+}
+
+export interface DirectoryState {
+  readonly path: string;
+  readonly owner: string;
+  readonly mode: string;
+}
+
+/** A symbolic link that is ours, such as a site that is switched on. */
+export interface LinkState {
+  readonly path: string;
+  readonly target: string;
+}
+
+/**
+ * A systemd unit. `running` units are started, `stopped` ones stopped, `masked` ones stopped and masked.
+ * A running unit is restarted when one of `restartOn` changed, else reloaded when one of `reloadOn` did.
+ */
+export interface UnitState {
+  readonly name: string;
+  readonly state: "running" | "stopped" | "masked";
+  /** Whether it starts at boot. */
+  readonly enabled: boolean;
+  /** Paths of files of this host. */
+  readonly restartOn: readonly string[];
+  readonly reloadOn: readonly string[];
+}
+
+/** A person's or a service's account. Keys are files of the base role; there are no passwords. */
+export interface AccountState {
+  readonly name: string;
+  readonly comment: string;
+  readonly shell: string;
+  readonly home: string;
+  /** Supplementary groups. */
+  readonly groups: readonly string[];
+  readonly system: boolean;
+}
+
+export interface SysctlState {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** A database in the cluster that this host is a member of. */
+export interface DatabaseState {
+  readonly engine: "mariadb";
+  readonly name: string;
+}
+
+/** An account of a database. It has all rights on `database` and none elsewhere, or `grants` alone. */
+export interface DatabaseAccountState {
+  readonly engine: "mariadb";
+  readonly name: string;
+  /** Name of the secret that is its password. */
+  readonly secret: string;
+  /** Complete privilege clauses, "ALL PRIVILEGES ON `pravka`.*". */
+  readonly grants: readonly string[];
+}
+
+/** A question with a yes or no answer, asked after each change and by whoever wants to know the health. */
+export interface ProbeState {
+  readonly name: string;
+  /** Shell command, exit 0 means healthy; its output explains a failure. */
+  readonly command: string;
+  /** How long it may take, from the change on, until the answer is yes. Seconds. */
+  readonly within: number;
+}
+
+/** Where the other end of a connection may be. `mesh`: hosts that declare that they connect. */
+export type Reach = "world" | "mesh" | "local";
+
+/** A port that a service of this host listens on. */
+export interface ListenState {
+  readonly service: string;
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  readonly reach: Reach;
+}
+
+/**
+ * A connection that this host opens. `host`: another host's port over the mesh; `underlay`: the same by the
+ * address outside the mesh; `address`: an address or range from configuration; `internet`: anywhere.
+ */
+export interface ConnectState {
+  readonly service: string;
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  readonly to:
+    | { readonly kind: "host"; readonly host: string }
+    | { readonly kind: "underlay"; readonly host: string }
+    | { readonly kind: "address"; readonly address: string }
+    | { readonly kind: "internet" };
+}
+
+/** What one role wants of one host. Everything is optional; see the types of the parts. */
+export interface Contribution {
+  readonly role: string;
+  readonly packages?: readonly string[];
+  readonly files?: readonly FileState[];
+  readonly directories?: readonly DirectoryState[];
+  readonly links?: readonly LinkState[];
+  readonly accounts?: readonly AccountState[];
+  readonly sysctls?: readonly SysctlState[];
+  readonly units?: readonly UnitState[];
+  readonly databases?: readonly DatabaseState[];
+  readonly databaseAccounts?: readonly DatabaseAccountState[];
+  readonly probes?: readonly ProbeState[];
+  readonly listens?: readonly ListenState[];
+  readonly connects?: readonly ConnectState[];
+}
+
+/** An entry together with the role that wants it, so that a reader and a conflict message can say who. */
+export type Owned<T> = T & { readonly role: string };
+
+/** The whole of one host: every list sorted, no two entries for one thing. */
+export interface HostState {
+  readonly host: string;
+  readonly packages: readonly string[];
+  readonly files: readonly Owned<FileState>[];
+  readonly directories: readonly Owned<DirectoryState>[];
+  readonly links: readonly Owned<LinkState>[];
+  readonly accounts: readonly Owned<AccountState>[];
+  readonly sysctls: readonly Owned<SysctlState>[];
+  readonly units: readonly Owned<UnitState>[];
+  readonly databases: readonly Owned<DatabaseState>[];
+  readonly databaseAccounts: readonly Owned<DatabaseAccountState>[];
+  readonly probes: readonly Owned<ProbeState>[];
+  readonly listens: readonly Owned<ListenState>[];
+  readonly connects: readonly Owned<ConnectState>[];
+}

@@ -1,0 +1,171 @@
+/** The words in which a farm is declared. Parsing fills in defaults and turns sizes into bytes. */
+import { isIPv4 } from "node:net";
+import { z } from "zod";
+
+const units: Record<string, number> = {
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** A size such as "2 GB" or "512 MiB", in bytes once parsed. */
+const size = z.string().transform((text, context) => {
+  const match = /^(\d+(?:\.\d+)?) ?([KMGT]i?B)$/.exec(text);
+  const unit = match && units[match[2] ?? ""];
+  if (!match || !unit) {
+    context.addIssue({ code: "custom", message: `"${text}" is no size; write it like "2 GB" or "512 MiB"` });
+    return z.NEVER;
+  }
+  return Math.round(Number(match[1]) * unit);
+});
+
+/** Names of hosts, clusters and applications: what DNS labels, file names and systemd units all accept. */
+const id = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,30}$/,
+    "a name is small Latin letters, digits and dashes, at most 31, letter first",
+  );
+
+const ipv4 = z.string().refine((text) => isIPv4(text), "write an IPv4 address such as 10.80.0.11");
+
+const hostname = z
+  .string()
+  .regex(
+    /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$/,
+    "write a full host name such as wiki.example.org",
+  );
+
+/** A title as it is shown to people of either language. */
+const title = z.object({ en: z.string().min(1), ru: z.string().min(1) });
+
+const sshKey = z
+  .string()
+  .regex(
+    /^(ssh-ed25519|ecdsa-sha2-nistp256|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/=]+( [^\n]*)?$/,
+    "write the one line of a public key file (.pub): ssh-ed25519 AAAA… name",
+  );
+
+export const siteSchema = z.strictObject({
+  id,
+  title,
+  provider: id,
+  country: z.string().regex(/^[A-Z]{2}$/, "write the country's two letters (ISO 3166), such as DE"),
+  /** Round-trip times to other sites, milliseconds. One direction is enough. */
+  roundTrips: z.record(id, z.number().positive()).default({}),
+});
+
+const originSchema = z.discriminatedUnion("kind", [
+  /** A physical server that we rent whole. It exists before the program runs. */
+  z.strictObject({ kind: z.literal("dedicated"), hypervisor: z.enum(["proxmox"]).optional() }),
+  /** An LXC container on one of our Proxmox hosts. */
+  z.strictObject({
+    kind: z.literal("guest"),
+    parent: id,
+    vmid: z.int().min(100).max(999_999_999),
+    cores: z.int().min(1).default(1),
+  }),
+]);
+
+export const hostSchema = z.strictObject({
+  id,
+  title: title.optional(),
+  site: id,
+  origin: originSchema,
+  /** Address in the WireGuard mesh. */
+  mesh: ipv4,
+  memory: size,
+  disk: size,
+});
+
+export const clusterSchema = z.strictObject({
+  id,
+  title,
+  software: z.enum(["mariadb"]),
+  members: z.array(id).min(1),
+});
+
+export const applicationSchema = z.strictObject({
+  id,
+  title,
+  software: z.enum(["mediawiki"]),
+  language: z.enum(["en", "ru"]),
+  database: z.strictObject({ cluster: id }),
+  hostnames: z.array(hostname).min(1),
+  nodes: z.array(id).min(1),
+  storage: z.strictObject({
+    /** Files that users upload. "off" until shared file storage exists. */
+    uploads: z.enum(["off"]),
+  }),
+});
+
+export const administratorSchema = z.strictObject({
+  name: id,
+  languages: z.array(z.enum(["en", "ru"])).min(1),
+  keys: z.array(sshKey).min(1, "an administrator needs at least one public SSH key"),
+});
+
+/** What the environment demands of the placement of a quorum (shared rule: see docs/placement.md). */
+const placementSchema = z.strictObject({
+  failureDomains: z.int().min(1),
+  providers: z.int().min(1),
+  /** Longest round trip between two members, milliseconds. */
+  roundTrip: z.number().positive(),
+});
+
+export const farmSchema = z.strictObject({
+  environment: id,
+  title,
+  placement: placementSchema,
+  sites: z.array(siteSchema).min(1),
+  hosts: z.array(hostSchema).min(1),
+  clusters: z.array(clusterSchema).default([]),
+  applications: z.array(applicationSchema).default([]),
+  domains: z.array(z.strictObject({ name: hostname })).default([]),
+  /** Hosts that take users' requests and pass them to the live nodes of an application. */
+  edge: z.strictObject({ hosts: z.array(id) }).default({ hosts: [] }),
+  /** Generation of a secret by name, raised to rotate it. 1 where none is given. */
+  generations: z.record(z.string(), z.int().min(1)).default({}),
+});
+
+/** What differs from stack to stack and is no business of the declaration. */
+export const configSchema = z.strictObject({
+  /** Addresses outside the mesh, by host. */
+  addresses: z.record(id, ipv4),
+  administrators: z.array(administratorSchema).min(1),
+  /** HTTP proxy through which hosts fetch packages; without it they reach the mirrors directly. */
+  packageProxy: z
+    .string()
+    .regex(/^http:\/\/\d+\.\d+\.\d+\.\d+:\d+$/, "write it as http://ADDRESS:PORT")
+    .optional(),
+  nameservers: z.array(ipv4).default([]),
+});
+
+export type Site = z.output<typeof siteSchema>;
+export type Cluster = z.output<typeof clusterSchema>;
+export type Application = z.output<typeof applicationSchema>;
+export type Administrator = z.output<typeof administratorSchema>;
+/** A farm as it is written in stacks/. */
+export type FarmDeclaration = z.input<typeof farmSchema>;
+export type Farm = z.output<typeof farmSchema>;
+export type StackConfig = z.output<typeof configSchema>;
+
+/** A host with what configuration and the other hosts say of it. */
+export interface Host extends z.output<typeof hostSchema> {
+  /** Address outside the mesh. */
+  readonly address: string;
+  /** The physical machine whose loss takes this host with it. */
+  readonly failureDomain: string;
+}
+
+/** A checked farm together with its stack's configuration: all that the plan is made from. */
+export interface Inventory extends Omit<Farm, "hosts"> {
+  readonly stack: string;
+  readonly hosts: readonly Host[];
+  readonly administrators: readonly Administrator[];
+  readonly packageProxy: string | undefined;
+  readonly nameservers: readonly string[];
+}

@@ -1,0 +1,111 @@
+/** Every password and key of a stack, derived from its one master key. */
+import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from "node:crypto";
+import { FarmError } from "../shell/errors.ts";
+
+/** Key of plans that nobody applies: previews on a pull request, tests. Public by design. */
+export const PREVIEW_MASTER_KEY = Buffer.alloc(32).toString("base64");
+
+export interface KeyPair {
+  readonly privateKey: string;
+  readonly publicKey: string;
+}
+
+/** Secrets of one stack. Same master key, stack, name and generation: same secret. */
+export interface Keys {
+  /**
+   * A secret by name: `password/…` (43 characters of base64url, 256 bits), `wireguard/HOST` or
+   * `ssh-host-key/HOST` (private keys). Throws on any other name.
+   */
+  secret(name: string): string;
+  /** WireGuard keys in its own base64 form. */
+  wireguard(host: string): KeyPair;
+  /** Ed25519 host key: PKCS#8 PEM (sshd reads it since OpenSSH 9.6) and `ssh-ed25519 AAAA…`. */
+  sshHostKey(host: string): KeyPair;
+}
+
+/** DER heads of a PKCS#8 private key made from 32 raw bytes (RFC 8410). */
+const PKCS8_HEAD = {
+  x25519: Buffer.from("302e020100300506032b656e04220420", "hex"),
+  ed25519: Buffer.from("302e020100300506032b657004220420", "hex"),
+};
+
+function privateKey(kind: keyof typeof PKCS8_HEAD, raw: Buffer): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_HEAD[kind], raw]), format: "der", type: "pkcs8" });
+}
+
+/** The 32 raw bytes at the end of a public key's DER form (RFC 8410). */
+function rawPublicKey(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32);
+}
+
+function sshString(data: Buffer | string): Buffer {
+  const bytes = Buffer.from(data as Buffer);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+/** Clamps 32 random bytes to an X25519 scalar, as `wg genkey` does (RFC 7748, section 5). */
+function clamp(raw: Buffer): Buffer {
+  const scalar = Buffer.from(raw);
+  scalar[0] = (scalar[0] ?? 0) & 248;
+  scalar[31] = ((scalar[31] ?? 0) & 127) | 64;
+  return scalar;
+}
+
+/**
+ * Checks a master key: 32 bytes in base64. Throws a FarmError with exit code 2 that says how to make one.
+ */
+export function parseMasterKey(text: string | undefined): Buffer {
+  const key = Buffer.from(text ?? "", "base64");
+  if (key.length !== 32 || key.toString("base64") !== text)
+    throw new FarmError(
+      text ? "farms:masterKey is not 32 bytes in base64" : "farms:masterKey is missing",
+      "make one: openssl rand -base64 32 | pulumi config set --secret farms:masterKey",
+      2,
+    );
+  return key;
+}
+
+/**
+ * Derives the secrets of a stack with HKDF-SHA256 (RFC 5869) from its master key (32 bytes, base64). The
+ * name's generation is part of the derivation: raising it makes a new secret.
+ */
+export function deriveKeys(
+  masterKey: string,
+  stack: string,
+  generations: Readonly<Record<string, number>>,
+): Keys {
+  const master = parseMasterKey(masterKey);
+  const derive = (name: string): Buffer =>
+    Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${generations[name] ?? 1}`, 32));
+
+  const wireguard = (host: string): KeyPair => {
+    const scalar = clamp(derive(`wireguard/${host}`));
+    return {
+      privateKey: scalar.toString("base64"),
+      publicKey: rawPublicKey(privateKey("x25519", scalar)).toString("base64"),
+    };
+  };
+
+  const sshHostKey = (host: string): KeyPair => {
+    const key = privateKey("ed25519", derive(`ssh-host-key/${host}`));
+    const blob = Buffer.concat([sshString("ssh-ed25519"), sshString(rawPublicKey(key))]);
+    return {
+      privateKey: key.export({ format: "pem", type: "pkcs8" }).toString(),
+      publicKey: `ssh-ed25519 ${blob.toString("base64")}`,
+    };
+  };
+
+  return {
+    wireguard,
+    sshHostKey,
+    secret: (name) => {
+      const [kind, subject = ""] = name.split(/\/(.*)/s);
+      if (kind === "password") return derive(name).toString("base64url");
+      if (kind === "wireguard") return wireguard(subject).privateKey;
+      if (kind === "ssh-host-key") return sshHostKey(subject).privateKey.trimEnd();
+      throw new Error(`no such kind of secret: ${name}`);
+    },
+  };
+}
