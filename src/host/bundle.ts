@@ -25,14 +25,17 @@ function entry(head: string, fields: Record<string, string | undefined>): string
  * `KIND NAME` followed by lines indented by four spaces (`key: value`; lists are joined by one space; a file ends
  * with `content:` whose lines are indented by eight spaces, blank lines stay blank); last, `end N` with the number
  * of lines before it, by which the agent knows a bundle that was cut short.
- * Connections are not part of it: the firewall role has turned them into rules.
+ * `secrets` are the secrets that the state has the places of, with their generations: a raised generation changes
+ * the bundle, and so makes the host take up the new value. Connections are not part of it: the firewall role has turned them into rules.
  */
-export function bundle(state: HostState): string {
+export function bundle(state: HostState, secrets: ReadonlyMap<string, number>): string {
   const entries: string[] = [`farm bundle ${BUNDLE_VERSION} for ${state.host}`];
   const add = (head: string, fields: Record<string, string | undefined> = {}) =>
     entries.push(entry(head, fields));
 
   if (state.packages.length > 0) entries.push(`packages\n${indent(state.packages.join("\n"), "    ")}`);
+  for (const [name, generation] of [...secrets].sort(([a], [b]) => (a < b ? -1 : 1)))
+    add(`secret ${name}`, { generation: String(generation) });
   for (const a of state.accounts)
     add(`account ${a.name}`, {
       role: a.role,

@@ -33,12 +33,13 @@ export interface LinkState {
 }
 
 /**
- * A systemd unit. `running` units are started, `stopped` ones stopped, `masked` ones stopped and masked.
+ * A systemd unit. `running` units are started, `stopped` ones stopped, `masked` ones stopped and masked; whether
+ * an `unmanaged` one runs is somebody else's business (a daemon of ours, say), only `enabled` is kept.
  * A running unit is restarted when one of `restartOn` changed, else reloaded when one of `reloadOn` did.
  */
 export interface UnitState {
   readonly name: string;
-  readonly state: "running" | "stopped" | "masked";
+  readonly state: "running" | "stopped" | "masked" | "unmanaged";
   /** Whether it starts at boot. */
   readonly enabled: boolean;
   /** Paths of files of this host. */
@@ -87,8 +88,11 @@ export interface ProbeState {
   readonly within: number;
 }
 
-/** Where the other end of a connection may be. `mesh`: hosts that declare that they connect. */
-export type Reach = "world" | "mesh" | "local";
+/**
+ * Who may reach a port. `world`: anybody; `mesh` and `underlay`: the hosts that declare that they connect, through
+ * the mesh or by their addresses outside it; `local`: this host alone.
+ */
+export type Reach = "world" | "mesh" | "underlay" | "local";
 
 /** A port that a service of this host listens on. */
 export interface ListenState {

@@ -1,0 +1,225 @@
+/** What must hold between the parts of an inventory, each with a message a part-time administrator can act on. */
+import type { Application, Cluster, Host, Inventory, StackConfig } from "./schema.ts";
+
+type Problems = string[];
+
+/** Names that stand more than once, with who has them. */
+function doubles<T>(
+  items: readonly T[],
+  key: (item: T) => string,
+  name: (item: T) => string,
+): [string, string[]][] {
+  const groups = new Map<string, string[]>();
+  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), name(item)]);
+  return [...groups].filter(([value, names]) => value !== "" && names.length > 1);
+}
+
+function checkNames(inventory: Inventory): Problems {
+  const problems: Problems = [];
+  const lists = {
+    sites: inventory.sites,
+    hosts: inventory.hosts,
+    clusters: inventory.clusters,
+    applications: inventory.applications,
+  };
+  for (const [list, items] of Object.entries(lists))
+    for (const [name] of doubles<{ id: string }>(
+      items,
+      (i) => i.id,
+      (i) => i.id,
+    ))
+      problems.push(`${list}: "${name}" is declared twice; names are unique: rename one`);
+  for (const [name] of doubles(
+    inventory.administrators,
+    (a) => a.name,
+    (a) => a.name,
+  ))
+    problems.push(`farms:administrators: "${name}" is declared twice; names are unique: rename one`);
+  return problems;
+}
+
+function checkAddresses(inventory: Inventory, config: StackConfig): Problems {
+  const problems: Problems = [];
+  const known = new Set(inventory.hosts.map((h) => h.id));
+  for (const host of inventory.hosts)
+    if (host.address === "")
+      problems.push(
+        `host ${host.id} has no address; write one: pulumi config set --path 'farms:addresses.${host.id}' ADDRESS`,
+      );
+  for (const name of Object.keys(config.addresses))
+    if (!known.has(name))
+      problems.push(
+        `farms:addresses has an address for "${name}", which is no host; declare the host or remove the address`,
+      );
+  const both = [
+    [
+      "mesh address",
+      doubles(
+        inventory.hosts,
+        (h) => h.mesh,
+        (h) => h.id,
+      ),
+    ],
+    [
+      "address",
+      doubles(
+        inventory.hosts,
+        (h) => h.address,
+        (h) => h.id,
+      ),
+    ],
+  ] as const;
+  for (const [what, groups] of both)
+    for (const [address, hosts] of groups)
+      problems.push(`hosts ${hosts.join(" and ")} have one ${what}, ${address}; give each its own`);
+  for (const host of inventory.hosts)
+    for (const other of inventory.hosts)
+      if (host.mesh === other.address)
+        problems.push(
+          `${host.mesh} is the mesh address of ${host.id} and the outside address of ${other.id}; take another range for the mesh`,
+        );
+  return problems;
+}
+
+function checkHosts(inventory: Inventory): Problems {
+  const problems: Problems = [];
+  const sites = new Set(inventory.sites.map((s) => s.id));
+  const hosts = new Map(inventory.hosts.map((h) => [h.id, h]));
+  for (const host of inventory.hosts) {
+    if (!sites.has(host.site))
+      problems.push(`host ${host.id} is at site "${host.site}", which is not declared in sites`);
+    if (host.origin.kind !== "guest") continue;
+    const parent = hosts.get(host.origin.parent);
+    if (parent === undefined)
+      problems.push(
+        `guest ${host.id} runs on "${host.origin.parent}", which is no host; declare it or name another parent`,
+      );
+    else if (parent.origin.kind !== "dedicated" || parent.origin.hypervisor !== "proxmox")
+      problems.push(
+        `guest ${host.id} runs on ${parent.id}, which is no Proxmox host; give ${parent.id} hypervisor: "proxmox"`,
+      );
+    else if (parent.site !== host.site)
+      problems.push(
+        `guest ${host.id} is at site ${host.site}, its parent ${parent.id} at ${parent.site}; a guest is where its parent is`,
+      );
+  }
+  const guests = inventory.hosts.filter((h) => h.origin.kind === "guest");
+  const vmid = (h: Host) => (h.origin.kind === "guest" ? `${h.origin.parent} ${h.origin.vmid}` : "");
+  for (const [number, names] of doubles(guests, vmid, (h) => h.id))
+    problems.push(
+      `guests ${names.join(" and ")} have one number (${number.split(" ")[1]} on ${number.split(" ")[0]}); numbers are unique on a Proxmox host`,
+    );
+  return problems;
+}
+
+function roundTrip(inventory: Inventory, a: string, b: string): number | undefined {
+  if (a === b) return 0;
+  const site = (id: string) => inventory.sites.find((s) => s.id === id);
+  return site(a)?.roundTrips[b] ?? site(b)?.roundTrips[a];
+}
+
+/** A quorum's rules: odd, at least three, and as spread and as near as the environment demands. */
+function checkQuorum(inventory: Inventory, cluster: Cluster, members: readonly Host[]): Problems {
+  const problems: Problems = [];
+  const names = members.map((m) => m.id).join(", ");
+  if (members.length < 3 || members.length % 2 === 0)
+    problems.push(
+      `cluster ${cluster.id} has ${members.length} members (${names}); a quorum needs an odd number, 3 or more: with ${members.length} the loss of one stops ${members.length < 3 ? "it" : "as much as with one fewer"}`,
+    );
+  const demands = inventory.placement;
+  const domains = new Set(members.map((m) => m.failureDomain));
+  if (domains.size < demands.failureDomains)
+    problems.push(
+      `cluster ${cluster.id}: its members ${names} stand in ${domains.size} failure domain(s) (${[...domains].join(", ")}), this environment demands ${demands.failureDomains}; place members on other physical machines, or lower placement.failureDomains`,
+    );
+  const providers = new Set(members.map((m) => inventory.sites.find((s) => s.id === m.site)?.provider));
+  if (providers.size < demands.providers)
+    problems.push(
+      `cluster ${cluster.id}: its members ${names} are all with ${[...providers].join(", ")}, this environment demands ${demands.providers} providers; place a member elsewhere, or lower placement.providers`,
+    );
+  for (const [index, a] of members.entries())
+    for (const b of members.slice(index + 1)) {
+      const time = roundTrip(inventory, a.site, b.site);
+      if (time === undefined)
+        problems.push(
+          `cluster ${cluster.id}: the round-trip time between ${a.site} and ${b.site} is not declared; write it into sites`,
+        );
+      else if (time > demands.roundTrip)
+        problems.push(
+          `cluster ${cluster.id}: ${a.id} and ${b.id} are ${time} ms apart, at most ${demands.roundTrip} ms are allowed between members of a quorum (every commit waits for the slowest); place one of them nearer`,
+        );
+    }
+  return problems;
+}
+
+function checkClusters(inventory: Inventory): Problems {
+  return inventory.clusters.flatMap((cluster) => {
+    const members = cluster.members.map((id) => inventory.hosts.find((h) => h.id === id));
+    const missing = cluster.members.filter((_, i) => members[i] === undefined);
+    const twice = doubles(
+      cluster.members,
+      (m) => m,
+      (m) => m,
+    ).map(([name]) => name);
+    if (missing.length > 0 || twice.length > 0)
+      return [
+        ...missing.map(
+          (m) =>
+            `cluster ${cluster.id} has a member "${m}", which is no host; declare the host or name another`,
+        ),
+        ...twice.map((m) => `cluster ${cluster.id} names its member "${m}" twice; name each once`),
+      ];
+    return checkQuorum(inventory, cluster, members as Host[]);
+  });
+}
+
+function checkApplication(inventory: Inventory, application: Application): Problems {
+  const problems: Problems = [];
+  const { id, database, nodes, hostnames } = application;
+  const hosts = new Set(inventory.hosts.map((h) => h.id));
+  for (const node of nodes)
+    if (!hosts.has(node))
+      problems.push(
+        `application ${id} has a node "${node}", which is no host; declare the host or name another`,
+      );
+  if (!inventory.clusters.some((c) => c.id === database.cluster))
+    problems.push(
+      `application ${id} keeps its database in "${database.cluster}", which is no cluster; declare it in clusters`,
+    );
+  const ours = inventory.domains.map((d) => d.name);
+  for (const name of hostnames)
+    if (!ours.some((domain) => name === domain || name.endsWith(`.${domain}`)))
+      problems.push(
+        `application ${id} answers to ${name}, which is in none of our domains (${ours.join(", ")}); declare the domain`,
+      );
+  return problems;
+}
+
+function checkApplications(inventory: Inventory): Problems {
+  const names = inventory.applications.flatMap((a) => a.hostnames.map((name) => ({ name, id: a.id })));
+  return [
+    ...inventory.applications.flatMap((application) => checkApplication(inventory, application)),
+    ...doubles(
+      names,
+      (n) => n.name,
+      (n) => n.id,
+    ).map(
+      ([name, ids]) =>
+        `applications ${ids.join(" and ")} both answer to ${name}; a host name leads to one application`,
+    ),
+    ...inventory.edge.hosts
+      .filter((id) => !inventory.hosts.some((h) => h.id === id))
+      .map((id) => `edge has a host "${id}", which is no host; declare the host or name another`),
+  ];
+}
+
+/** All that is wrong with an inventory, as sentences for people; empty when it is good. */
+export function findProblems(inventory: Inventory, config: StackConfig): string[] {
+  return [
+    ...checkNames(inventory),
+    ...checkAddresses(inventory, config),
+    ...checkHosts(inventory),
+    ...checkClusters(inventory),
+    ...checkApplications(inventory),
+  ];
+}

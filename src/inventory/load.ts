@@ -1,0 +1,78 @@
+import type { z } from "zod";
+import { FarmError } from "../shell/errors.ts";
+import { findProblems } from "./checks.ts";
+import {
+  configSchema,
+  type Farm,
+  type FarmDeclaration,
+  farmSchema,
+  type Host,
+  type Inventory,
+  type StackConfig,
+} from "./schema.ts";
+
+/** "hosts[3].mesh", or "hosts[3] (db1).mesh" where the entry has a name: what a person can search for. */
+function location(path: readonly PropertyKey[], input: unknown): string {
+  let text = "";
+  let value: unknown = input;
+  for (const key of path) {
+    value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
+    text += typeof key === "number" ? `[${key}]` : `${text === "" ? "" : "."}${String(key)}`;
+    const id = (value as { id?: unknown; name?: unknown } | undefined)?.id;
+    if (typeof key === "number" && typeof id === "string") text += ` (${id})`;
+  }
+  return text;
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, where: string): z.output<Schema> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${location(issue.path, input)}: ${issue.message}`);
+  throw refusal(where, problems);
+}
+
+function refusal(where: string, problems: readonly string[]): FarmError {
+  const head = problems.length === 1 ? "one thing is wrong" : `${problems.length} things are wrong`;
+  return new FarmError(`${where}: ${head}\n${problems.map((p) => `  - ${p}`).join("\n")}`, undefined, 2);
+}
+
+/** The physical machine under a host: guests share that of their parent. */
+function failureDomain(host: Farm["hosts"][number]): string {
+  return host.origin.kind === "guest" ? host.origin.parent : host.id;
+}
+
+/**
+ * Turns a farm's declaration and its stack's configuration into a checked inventory.
+ * Throws one FarmError (exit code 2) that lists everything that is wrong, each with its place and what to write.
+ */
+export function loadInventory(stack: string, declaration: FarmDeclaration, config: unknown): Inventory {
+  const farm = parse(farmSchema, declaration, `stacks/${stack}.ts`);
+  const settings: StackConfig = parse(
+    configSchema,
+    config,
+    `configuration of stack ${stack} (Pulumi.${stack}.yaml, farms:…)`,
+  );
+  const hosts: Host[] = farm.hosts.map((host) => ({
+    ...host,
+    address: settings.addresses[host.id] ?? "",
+    failureDomain: failureDomain(host),
+  }));
+  const inventory: Inventory = {
+    ...farm,
+    hosts,
+    stack,
+    administrators: settings.administrators,
+    packageProxy: settings.packageProxy,
+    nameservers: settings.nameservers,
+  };
+  const problems = findProblems(inventory, settings);
+  if (problems.length > 0) throw refusal(`stacks/${stack}.ts and its configuration`, problems);
+  return inventory;
+}
+
+/** A host by its name. The inventory has been checked: an unknown name is a defect of ours. */
+export function hostOf(inventory: Inventory, id: string): Host {
+  const host = inventory.hosts.find((h) => h.id === id);
+  if (host === undefined) throw new Error(`no host ${id} in a checked inventory`);
+  return host;
+}

@@ -1,0 +1,63 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Connection } from "../host/connection.ts";
+import type { Host, Inventory } from "../inventory/schema.ts";
+import type { Keys } from "../plan/keys.ts";
+import { GUEST_PROGRAM } from "../roles/hypervisor.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+export interface ProxmoxGuestArgs {
+  readonly host: Host;
+  readonly inventory: Inventory;
+  readonly keys: Keys;
+  /** Connection to the Proxmox host. */
+  readonly connection: Connection;
+}
+
+/** The guest as it is declared, as one readable line of options. */
+function options({ host }: ProxmoxGuestArgs): string {
+  if (host.origin.kind !== "guest") throw new Error(`${host.id} is no guest`);
+  const wanted = {
+    vmid: host.origin.vmid,
+    hostname: host.id,
+    address: host.address,
+    cores: host.origin.cores,
+    memory: Math.round(host.memory / MIB),
+    disk: Math.round(host.disk / GIB),
+  };
+  return Object.entries(wanted)
+    .map(([key, value]) => `--${key} ${value}`)
+    .join(" ");
+}
+
+/** An LXC container on a Proxmox host, made, changed in place and removed by Proxmox's own `pct`. */
+export class ProxmoxGuest extends pulumi.ComponentResource {
+  /** The running container, which knows its SSH host key and the administrators' keys. */
+  readonly machine: pulumi.Resource;
+
+  constructor(name: string, args: ProxmoxGuestArgs, resourceOptions?: pulumi.ComponentResourceOptions) {
+    super("farms:machines:ProxmoxGuest", name, {}, resourceOptions);
+    const ensure = `${GUEST_PROGRAM} ensure ${options(args)}`;
+    const origin = args.host.origin;
+    const firstContact = {
+      hostKey: args.keys.sshHostKey(args.host.id),
+      authorizedKeys: args.inventory.administrators.flatMap((a) => a.keys),
+    };
+    this.machine = new remote.Command(
+      `${name}-guest`,
+      {
+        connection: args.connection,
+        create: ensure,
+        update: ensure,
+        delete: `${GUEST_PROGRAM} remove --vmid ${origin.kind === "guest" ? origin.vmid : ""}`,
+        stdin: pulumi.secret(JSON.stringify(firstContact)),
+        logging: "stderr",
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this },
+    );
+    this.registerOutputs({ address: args.host.address });
+  }
+}

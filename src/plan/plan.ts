@@ -1,0 +1,118 @@
+/** Inventory in, plan out: plain data, no engine, no I/O, no clock, no randomness. */
+import { createHash } from "node:crypto";
+import { bundle } from "../host/bundle.ts";
+import { merge } from "../host/merge.ts";
+import type { Contribution, HostState } from "../host/state.ts";
+import { hostOf } from "../inventory/load.ts";
+import type { Host, Inventory } from "../inventory/schema.ts";
+import { firewall } from "../roles/firewall.ts";
+import { mesh } from "../roles/mesh.ts";
+import type { RoleContext } from "../roles/role.ts";
+import { type Flow, findFlows } from "./flows.ts";
+import type { Keys } from "./keys.ts";
+import { contributionsOf } from "./roles.ts";
+import { orderInWaves } from "./waves.ts";
+
+/** All that one host is to become. */
+export interface HostPlan {
+  readonly host: Host;
+  readonly roles: readonly string[];
+  readonly state: HostState;
+  /** The state as the text that is reviewed and applied. */
+  readonly bundle: string;
+  /** SHA-256 of the bundle, hex. */
+  readonly sha256: string;
+  /** Names of the secrets that the bundle holds the places of, sorted. */
+  readonly secrets: readonly string[];
+}
+
+export interface Plan {
+  readonly inventory: Inventory;
+  readonly hosts: readonly HostPlan[];
+  /** Hosts that may be changed together, in the order of change. */
+  readonly waves: readonly (readonly string[])[];
+  readonly flows: readonly Flow[];
+}
+
+/** What is known of a host before the roles that follow from all others. */
+interface Draft {
+  readonly context: RoleContext;
+  readonly secrets: Set<string>;
+  readonly contributions: readonly Contribution[];
+}
+
+function draft(inventory: Inventory, host: Host, keys: Keys): Draft {
+  const secrets = new Set<string>();
+  const secret = (name: string): string => {
+    secrets.add(name);
+    return `\${secret:${name}}`;
+  };
+  const context: RoleContext = { inventory, host, keys, secret };
+  return { context, secrets, contributions: contributionsOf(context) };
+}
+
+/** For every host the hosts it shares a flow of the mesh with, sorted by name. */
+function meshPeers(inventory: Inventory, flows: readonly Flow[]): Map<string, Host[]> {
+  const names = new Map<string, Set<string>>(inventory.hosts.map((h) => [h.id, new Set()]));
+  for (const flow of flows.filter((f) => f.via === "mesh")) {
+    names.get(flow.from)?.add(flow.to);
+    names.get(flow.to)?.add(flow.from);
+  }
+  const hosts = new Map(inventory.hosts.map((h) => [h.id, h]));
+  return new Map(
+    [...names].map(([host, peers]) => [host, [...peers].sort().flatMap((peer) => hosts.get(peer) ?? [])]),
+  );
+}
+
+function finish(draft: Draft, contributions: readonly Contribution[]): HostPlan {
+  const { host } = draft.context;
+  const state = merge(host.id, contributions);
+  const { generations } = draft.context.inventory;
+  const secrets = new Map([...draft.secrets].sort().map((name) => [name, generations[name] ?? 1]));
+  const text = bundle(state, secrets);
+  return {
+    host,
+    roles: contributions.map((c) => c.role),
+    state,
+    bundle: text,
+    sha256: createHash("sha256").update(text).digest("hex"),
+    secrets: [...secrets.keys()],
+  };
+}
+
+/**
+ * Makes the plan of a farm. Throws a FarmError (exit code 2) when two roles of a host contradict each other, or a
+ * role connects to what nobody listens on.
+ */
+export function makePlan(inventory: Inventory, keys: Keys): Plan {
+  const drafts = new Map(inventory.hosts.map((host) => [host.id, draft(inventory, host, keys)]));
+  const wanted = new Map([...drafts].map(([id, d]) => [id, d.contributions]));
+  const peers = meshPeers(inventory, findFlows(wanted));
+
+  const meshed = new Map(
+    [...drafts].map(([id, d]) => [id, [...d.contributions, mesh(d.context, peers.get(id) ?? [])]]),
+  );
+  const flows = findFlows(meshed);
+  const incoming = Map.groupBy(flows, (f) => f.to);
+  const hosts = new Map(inventory.hosts.map((h) => [h.id, h]));
+
+  const plans = [...drafts].map(([id, d]) => {
+    const contributions = meshed.get(id) ?? [];
+    const rules = firewall({
+      host: hostOf(inventory, id),
+      hosts,
+      listens: contributions.flatMap((c) => c.listens ?? []),
+      connects: contributions.flatMap((c) => c.connects ?? []),
+      incoming: incoming.get(id) ?? [],
+    });
+    return finish(d, [...contributions, rules]);
+  });
+  return { inventory, hosts: plans, waves: orderInWaves(inventory), flows };
+}
+
+/** The plan of one host. Throws when the plan has no such host. */
+export function hostPlan(plan: Plan, id: string): HostPlan {
+  const found = plan.hosts.find((h) => h.host.id === id);
+  if (found === undefined) throw new Error(`the plan has no host ${id}`);
+  return found;
+}

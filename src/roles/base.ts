@@ -1,0 +1,174 @@
+/** What every host is, whatever else it does: reachable by administrators alone, kept up to date, quiet. */
+import type { AccountState, Contribution, FileState, UnitState } from "../host/state.ts";
+import type { HostRole, RoleContext } from "./role.ts";
+
+const ROLE = "base";
+const ADMINISTRATORS = "farm-admins";
+const SSHD_CONFIG = "/etc/ssh/sshd_config.d/10-farm.conf";
+const HOST_KEY = "/etc/ssh/ssh_host_ed25519_key";
+const AUTHORIZED_KEYS = "/etc/ssh/authorized_keys.d";
+const JOURNALD = "/etc/systemd/journald.conf.d/60-farm.conf";
+
+const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
+  path,
+  owner: "root:root",
+  mode: "0644",
+  content,
+  ...more,
+});
+
+const unit = (name: string, more: Partial<UnitState> = {}): UnitState => ({
+  name,
+  state: "running",
+  enabled: true,
+  restartOn: [],
+  reloadOn: [],
+  ...more,
+});
+
+/** Whether others are reached through this host: administrators pass a Proxmox host on the way to its guests. */
+const isJumpHost = ({ inventory, host }: RoleContext): boolean =>
+  inventory.hosts.some((h) => h.origin.kind === "guest" && h.origin.parent === host.id);
+
+function sshd(context: RoleContext): string {
+  const accounts = ["root", ...context.inventory.administrators.map((a) => a.name)];
+  return `# Keys only, for these accounts only. Keys lie outside of homes, so that nobody adds one unseen.
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+AllowUsers ${accounts.join(" ")}
+AuthorizedKeysFile ${AUTHORIZED_KEYS}/%u
+HostKey ${HOST_KEY}
+AllowTcpForwarding ${isJumpHost(context) ? "local" : "no"}
+AllowAgentForwarding no
+X11Forwarding no
+# The program opens several connections to a host at once; the default (10:30:100) drops some of them.
+MaxStartups 64:30:128
+`;
+}
+
+function sshFiles(context: RoleContext): FileState[] {
+  const { administrators } = context.inventory;
+  const allKeys = administrators.flatMap((a) => a.keys);
+  const keyFile = (account: string, keys: readonly string[]) =>
+    file(`${AUTHORIZED_KEYS}/${account}`, `${keys.join("\n")}\n`);
+  return [
+    file(SSHD_CONFIG, sshd(context), { validate: "sshd -t -f %s" }),
+    file(HOST_KEY, `${context.secret(`ssh-host-key/${context.host.id}`)}\n`, { mode: "0600" }),
+    file(`${HOST_KEY}.pub`, `${context.keys.sshHostKey(context.host.id).publicKey} ${context.host.id}\n`),
+    keyFile("root", allKeys),
+    ...administrators.map((a) => keyFile(a.name, a.keys)),
+  ];
+}
+
+/** Security upgrades by themselves, but never the software of a quorum: that is upgraded member by member. */
+function aptFiles({ inventory }: RoleContext): FileState[] {
+  const files = [
+    file(
+      "/etc/apt/apt.conf.d/60farm-upgrades",
+      `APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade::Package-Blacklist { "^mariadb-"; "^galera-"; };
+Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
+`,
+    ),
+  ];
+  if (inventory.packageProxy !== undefined)
+    files.push(
+      file("/etc/apt/apt.conf.d/60farm-proxy", `Acquire::http::Proxy "${inventory.packageProxy}";\n`),
+    );
+  return files;
+}
+
+function accounts({ inventory }: RoleContext): AccountState[] {
+  return inventory.administrators.map((administrator) => ({
+    name: administrator.name,
+    comment: "administrator of the farm",
+    shell: "/bin/bash",
+    home: `/home/${administrator.name}`,
+    groups: [ADMINISTRATORS],
+    system: false,
+  }));
+}
+
+function connects({ inventory, host }: RoleContext): NonNullable<Contribution["connects"]> {
+  const proxy = inventory.packageProxy && new URL(inventory.packageProxy);
+  const packages = proxy
+    ? [
+        {
+          service: "packages",
+          protocol: "tcp",
+          port: Number(proxy.port),
+          to: { kind: "address", address: proxy.hostname },
+        } as const,
+      ]
+    : [80, 443].map(
+        (port) => ({ service: "packages", protocol: "tcp", port, to: { kind: "internet" } }) as const,
+      );
+  const names = inventory.nameservers.flatMap((address) =>
+    (["udp", "tcp"] as const).map(
+      (protocol) => ({ service: "dns", protocol, port: 53, to: { kind: "address", address } }) as const,
+    ),
+  );
+  const guests = inventory.hosts
+    .filter((h) => h.origin.kind === "guest" && h.origin.parent === host.id)
+    .map(
+      (h) => ({ service: "ssh", protocol: "tcp", port: 22, to: { kind: "underlay", host: h.id } }) as const,
+    );
+  return [
+    ...packages,
+    ...names,
+    ...guests,
+    { service: "ntp", protocol: "udp", port: 123, to: { kind: "internet" } },
+  ];
+}
+
+/**
+ * Accounts and keys of the administrators, SSH by key for a list of accounts, automatic security upgrades, time,
+ * a bounded journal, and no portmapper (the CERT-Bund report of 2021-12-14: 111/udp open to the world).
+ * A guest's SSH is reached through its Proxmox host, everybody else's from anywhere.
+ */
+export const base: HostRole = (context) => {
+  const jumped = context.host.origin.kind === "guest";
+  return {
+    role: ROLE,
+    packages: [
+      "ca-certificates",
+      "curl",
+      "openssh-server",
+      "python3",
+      "sudo",
+      "systemd-timesyncd",
+      "unattended-upgrades",
+    ],
+    accounts: accounts(context),
+    directories: [{ path: AUTHORIZED_KEYS, owner: "root:root", mode: "0755" }],
+    files: [
+      ...sshFiles(context),
+      ...aptFiles(context),
+      file("/etc/sudoers.d/farm", `%${ADMINISTRATORS} ALL=(ALL:ALL) NOPASSWD: ALL\n`, {
+        mode: "0440",
+        validate: "visudo -cqf %s",
+      }),
+      file(JOURNALD, "[Journal]\nStorage=persistent\nSystemMaxUse=500M\nMaxRetentionSec=3month\n"),
+    ],
+    units: [
+      unit("ssh.service", { restartOn: [HOST_KEY], reloadOn: [SSHD_CONFIG] }),
+      unit("systemd-journald.service", { enabled: false, restartOn: [JOURNALD] }),
+      unit("apt-daily.timer"),
+      unit("apt-daily-upgrade.timer"),
+      // Containers share their host's clock: there the unit's own condition keeps it from running.
+      unit("systemd-timesyncd.service", { state: "unmanaged" }),
+      ...["rpcbind.service", "rpcbind.socket"].map((name) => unit(name, { state: "masked", enabled: false })),
+    ],
+    listens: [{ service: "ssh", protocol: "tcp", port: 22, reach: jumped ? "underlay" : "world" }],
+    connects: connects(context),
+    probes: [
+      {
+        name: "ssh answers",
+        command: `python3 -c 'import socket; assert socket.create_connection(("127.0.0.1", 22), 2).recv(4) == b"SSH-"'`,
+        within: 10,
+      },
+    ],
+  };
+};

@@ -1,0 +1,119 @@
+/** The packet filter: whatever no role of this host declares is dropped on the way in and refused on the way out. */
+import type { ConnectState, Contribution, ListenState } from "../host/state.ts";
+import type { Host } from "../inventory/schema.ts";
+import type { Flow } from "../plan/flows.ts";
+import { MESH_INTERFACE } from "./mesh.ts";
+
+const ROLE = "firewall";
+const RULES = "/etc/nftables.conf";
+
+/** What the rules are made from: the ports and connections of one host, and who else connects to it. */
+export interface FirewallInput {
+  readonly host: Host;
+  readonly hosts: ReadonlyMap<string, Host>;
+  readonly listens: readonly ListenState[];
+  readonly connects: readonly ConnectState[];
+  /** Flows whose other end is this host. */
+  readonly incoming: readonly Flow[];
+}
+
+const unique = (lines: readonly string[]): string[] => [...new Set(lines)].sort();
+const set = (addresses: readonly string[]): string => `{ ${unique(addresses).join(", ")} }`;
+
+/** Rules that let others in: one for each port and way in, with the sources by address and, for people, by name. */
+function inputRules({ hosts, listens, incoming }: FirewallInput): string[] {
+  const rules = listens.flatMap((listen) => {
+    if (listen.reach === "local") return [];
+    const port = `${listen.protocol} dport ${listen.port}`;
+    if (listen.reach === "world") return [`${port} accept comment "${listen.service}: anybody"`];
+    return (["mesh", "underlay"] as const).flatMap((via) => {
+      const flows = incoming.filter(
+        (f) => f.via === via && f.port === listen.port && f.protocol === listen.protocol,
+      );
+      if (flows.length === 0) return [];
+      const sources = flows.flatMap((f) => hosts.get(f.from) ?? []);
+      const addresses = set(sources.map((h) => (via === "mesh" ? h.mesh : h.address)));
+      const way = via === "mesh" ? "iifname" : "iifname !=";
+      return [`${way} "${MESH_INTERFACE}" ip saddr ${addresses} ${port} accept comment "${listen.service}"`];
+    });
+  });
+  return unique(rules);
+}
+
+function outputRule(connect: ConnectState, hosts: ReadonlyMap<string, Host>): string {
+  const rest = `${connect.protocol} dport ${connect.port} accept comment "${connect.service}"`;
+  const { to } = connect;
+  if (to.kind === "internet") return rest;
+  if (to.kind === "address") return `ip daddr ${to.address} ${rest}`;
+  const host = hosts.get(to.host);
+  return to.kind === "host"
+    ? `oifname "${MESH_INTERFACE}" ip daddr ${host?.mesh} ${rest}`
+    : `oifname != "${MESH_INTERFACE}" ip daddr ${host?.address} ${rest}`;
+}
+
+function ruleset(input: FirewallInput): string {
+  const indent = (rules: readonly string[]) => rules.map((rule) => `    ${rule}`).join("\n");
+  // Guests of a Proxmox host pass through it: what they may do is filtered by their own rules.
+  const forward =
+    input.host.origin.kind === "dedicated" && input.host.origin.hypervisor !== undefined ? "accept" : "drop";
+  return `#!/usr/sbin/nft -f
+# Loading replaces our own table in one step and leaves other tables alone.
+table inet farm
+delete table inet farm
+table inet farm {
+  counter dropped_in { }
+  counter refused_out { }
+
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iif "lo" accept
+    ct state vmap { established : accept, related : accept, invalid : drop }
+    icmp type echo-request limit rate 20/second accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, packet-too-big } accept
+${indent(inputRules(input))}
+    limit rate 1/second burst 5 packets log prefix "farm dropped in: "
+    counter name dropped_in
+  }
+
+  chain forward {
+    type filter hook forward priority filter; policy ${forward};
+  }
+
+  chain output {
+    type filter hook output priority filter; policy drop;
+    oif "lo" accept
+    ct state established,related accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+    oifname "${MESH_INTERFACE}" icmp type echo-request accept
+${indent(unique(input.connects.map((connect) => outputRule(connect, input.hosts))))}
+    limit rate 1/second burst 5 packets log prefix "farm refused out: "
+    counter name refused_out reject with icmpx admin-prohibited
+  }
+}
+`;
+}
+
+/** The packet filter of one host, derived from what all its other roles declare. */
+export function firewall(input: FirewallInput): Contribution {
+  return {
+    role: ROLE,
+    packages: ["nftables"],
+    files: [
+      {
+        path: RULES,
+        owner: "root:root",
+        mode: "0644",
+        content: ruleset(input),
+        validate: "nft --check -f %s",
+      },
+    ],
+    units: [{ name: "nftables.service", state: "running", enabled: true, restartOn: [], reloadOn: [RULES] }],
+    probes: [
+      {
+        name: "firewall loaded",
+        command: "nft list chain inet farm output | grep -q 'policy drop'",
+        within: 5,
+      },
+    ],
+  };
+}

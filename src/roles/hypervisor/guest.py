@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Makes one LXC guest of this Proxmox host as it is declared, by Proxmox's own `pct`; run again, it changes nothing.
+
+`guest ensure` creates the container if it is missing, brings changed settings up to date, starts it and gives it
+its SSH host key, so that the first connection to it is already pinned. On stdin: JSON with `hostKey` (privateKey,
+publicKey) and `authorizedKeys` (lines). `guest remove` stops and destroys it with its disk.
+Exits 1 with one sentence when `pct` refuses something.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+TEMPLATE = "local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst"
+STORAGE = "local-zfs"
+BRIDGE = "vmbr0"
+PREFIX = 24
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+
+
+def pct(*arguments, allowed=(0,)):
+    """Runs pct and returns the finished process; ends the program with pct's own words if it fails."""
+    done = subprocess.run(["pct", *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode not in allowed:
+        sys.exit(f"pct {arguments[0]} {arguments[1]} failed: {(done.stderr or done.stdout).strip()}")
+    return done
+
+
+def exists(vmid):
+    return subprocess.run(["pct", "status", str(vmid)], capture_output=True).returncode == 0
+
+
+def running(vmid):
+    return "running" in pct("status", vmid).stdout
+
+
+def settings(vmid):
+    """The container's configuration as pct prints it, `key: value` a line."""
+    lines = pct("config", vmid).stdout.splitlines()
+    return dict(line.split(": ", 1) for line in lines if ": " in line)
+
+
+def create(guest, authorized_keys):
+    with tempfile.NamedTemporaryFile("w", suffix=".pub") as keys:
+        keys.write("".join(f"{key}\n" for key in authorized_keys))
+        keys.flush()
+        pct("create", guest.vmid, TEMPLATE, "--hostname", guest.hostname, "--memory", guest.memory,
+            "--cores", guest.cores, "--rootfs", f"{STORAGE}:{guest.disk}",
+            "--net0", f"name=eth0,bridge={BRIDGE},ip={guest.address}/{PREFIX}",
+            "--ssh-public-keys", keys.name, "--unprivileged", 1, "--features", "nesting=1", "--onboot", 1)
+
+
+def change(guest):
+    """Brings what can change in place up to date; a disk grows by hand, an address with the next creation."""
+    present = settings(guest.vmid)
+    wanted = {"hostname": guest.hostname, "memory": str(guest.memory), "cores": str(guest.cores)}
+    changed = [part for key, value in wanted.items() if present.get(key) != value for part in (f"--{key}", value)]
+    if changed:
+        pct("set", guest.vmid, *changed)
+
+
+def push(vmid, text, path, mode):
+    with tempfile.NamedTemporaryFile("w") as source:
+        os.chmod(source.name, 0o600)
+        source.write(text)
+        source.flush()
+        pct("push", vmid, source.name, path, "--perms", mode)
+
+
+def give_host_key(vmid, key):
+    present = pct("exec", vmid, "--", "cat", f"{HOST_KEY}.pub", allowed=(0, 1)).stdout
+    if present.split()[:2] == key["publicKey"].split()[:2]:
+        return
+    # One host key alone: a client that pins this one must not be offered another kind.
+    pct("exec", vmid, "--", "sh", "-c", "rm -f /etc/ssh/ssh_host_*")
+    push(vmid, key["privateKey"], HOST_KEY, "0600")
+    push(vmid, key["publicKey"] + "\n", f"{HOST_KEY}.pub", "0644")
+    pct("exec", vmid, "--", "systemctl", "restart", "ssh.service")
+
+
+def ensure(guest):
+    first_contact = json.load(sys.stdin)
+    if not exists(guest.vmid):
+        create(guest, first_contact["authorizedKeys"])
+    else:
+        change(guest)
+    if not running(guest.vmid):
+        pct("start", guest.vmid)
+    give_host_key(guest.vmid, first_contact["hostKey"])
+
+
+def remove(guest):
+    if not exists(guest.vmid):
+        return
+    if running(guest.vmid):
+        pct("stop", guest.vmid)
+    pct("destroy", guest.vmid, "--purge", 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    for name, action in (("ensure", ensure), ("remove", remove)):
+        command = commands.add_parser(name)
+        command.add_argument("--vmid", type=int, required=True)
+        command.set_defaults(action=action)
+        if action is ensure:
+            for option in ("hostname", "address"):
+                command.add_argument(f"--{option}", required=True)
+            for option, unit in (("cores", "number"), ("memory", "MiB"), ("disk", "GiB")):
+                command.add_argument(f"--{option}", type=int, required=True, metavar=unit.upper())
+    guest = parser.parse_args()
+    guest.action(guest)
+
+
+main()

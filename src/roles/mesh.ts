@@ -1,0 +1,78 @@
+/** The WireGuard mesh: a host is a peer of those it exchanges declared traffic with, and of no others. */
+import type { Contribution } from "../host/state.ts";
+import type { Host } from "../inventory/schema.ts";
+import type { RoleContext } from "./role.ts";
+
+const ROLE = "mesh";
+const INTERFACE = "wg0";
+const CONFIG = `/etc/wireguard/${INTERFACE}.conf`;
+const UNIT = `wg-quick@${INTERFACE}.service`;
+const DROP_IN = `/etc/systemd/system/${UNIT}.d/60-farm.conf`;
+
+/** WireGuard's customary port. */
+export const MESH_PORT = 51820;
+export const MESH_INTERFACE = INTERFACE;
+
+function config({ host, keys, secret }: RoleContext, peers: readonly Host[]): string {
+  const head = `[Interface]
+PrivateKey = ${secret(`wireguard/${host.id}`)}
+Address = ${host.mesh}/32
+ListenPort = ${MESH_PORT}`;
+  const peer = (other: Host) => `
+# ${other.id}
+[Peer]
+PublicKey = ${keys.wireguard(other.id).publicKey}
+AllowedIPs = ${other.mesh}/32
+Endpoint = ${other.address}:${MESH_PORT}`;
+  return `${[head, ...peers.map(peer)].join("\n")}\n`;
+}
+
+function hostsFile(host: Host, peers: readonly Host[]): string {
+  const lines = [host, ...peers].map((h) => `${h.mesh} ${h.id}`);
+  return `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${lines.join("\n")}\n`;
+}
+
+/**
+ * The mesh on one host. `peers` are the hosts that it has declared traffic with over the mesh, sorted by name.
+ * wg-quick uses the kernel's WireGuard, and wireguard-go in user space where the kernel has none.
+ */
+export function mesh(context: RoleContext, peers: readonly Host[]): Contribution {
+  const { host } = context;
+  return {
+    role: ROLE,
+    packages: ["wireguard-tools", "wireguard-go"],
+    directories: [{ path: "/etc/wireguard", owner: "root:root", mode: "0700" }],
+    files: [
+      {
+        path: CONFIG,
+        owner: "root:root",
+        mode: "0600",
+        content: config(context, peers),
+        validate: `wg-quick strip %d${CONFIG} >/dev/null`,
+      },
+      // A reload keeps the tunnels and changes peers; only a new address of our own needs a restart.
+      {
+        path: DROP_IN,
+        owner: "root:root",
+        mode: "0644",
+        content: `[Unit]\nDescription=Mesh of the farm, as ${host.mesh}\n`,
+      },
+      { path: "/etc/hosts", owner: "root:root", mode: "0644", content: hostsFile(host, peers) },
+    ],
+    units: [{ name: UNIT, state: "running", enabled: true, restartOn: [DROP_IN], reloadOn: [CONFIG] }],
+    listens: [{ service: "wireguard", protocol: "udp", port: MESH_PORT, reach: "underlay" }],
+    connects: peers.map((peer) => ({
+      service: "wireguard",
+      protocol: "udp",
+      port: MESH_PORT,
+      to: { kind: "underlay", host: peer.id },
+    })),
+    probes: [
+      {
+        name: "mesh address",
+        command: `ip -4 -oneline address show dev ${INTERFACE} | grep -qF ' ${host.mesh}/32 '`,
+        within: 15,
+      },
+    ],
+  };
+}

@@ -1,0 +1,91 @@
+/** The Pulumi program: a plan becomes resources. The engine and the twin run this very function. */
+import type * as pulumi from "@pulumi/pulumi";
+import { ApplicationService } from "../apps/application.ts";
+import { MariaDbCluster } from "../clusters/mariadb.ts";
+import { FarmHost } from "../host/component.ts";
+import { connectionTo } from "../host/connection.ts";
+import { hostOf } from "../inventory/load.ts";
+import type { Host } from "../inventory/schema.ts";
+import { ProxmoxGuest } from "../machines/proxmox-guest.ts";
+import type { Keys } from "../plan/keys.ts";
+import { deriveKeys } from "../plan/keys.ts";
+import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
+import { openStack, refuseExamples, type Settings } from "./stack.ts";
+
+/** What the program tells its users at the end, as stack outputs. */
+export interface Outputs {
+  readonly hosts: Record<string, { address: string; mesh: string; roles: readonly string[] }>;
+  readonly clusters: Record<string, string[]>;
+  readonly applications: Record<string, string[]>;
+}
+
+/** Registers the hosts wave by wave; those of one wave do not wait for each other. */
+function registerHosts(plan: Plan, keys: Keys, privateKey: string | undefined): Map<string, FarmHost> {
+  const { inventory } = plan;
+  const hosts = new Map<string, FarmHost>();
+  const machine = (host: Host): pulumi.Resource | undefined => {
+    if (host.origin.kind !== "guest") return undefined;
+    const parent = hosts.get(host.origin.parent);
+    const connection = connectionTo(inventory, keys, host.origin.parent, privateKey);
+    const options = parent ? { dependsOn: [parent.activated] } : {};
+    return new ProxmoxGuest(host.id, { host, inventory, keys, connection }, options).machine;
+  };
+  let before: pulumi.Resource[] = [];
+  for (const wave of plan.waves) {
+    const components = wave.map((id) => {
+      const made = machine(hostOf(inventory, id));
+      const component = new FarmHost(id, {
+        plan: hostPlan(plan, id),
+        keys,
+        connection: connectionTo(inventory, keys, id, privateKey),
+        after: before,
+        ...(made ? { machine: made } : {}),
+      });
+      hosts.set(id, component);
+      return component;
+    });
+    before = components.map((c) => c.activated);
+  }
+  return hosts;
+}
+
+/**
+ * Registers all resources of a stack. Throws a FarmError (exit code 2) for anything wrong in the declaration or the
+ * settings, before the first resource.
+ */
+export function registerFarm(stack: string, settings: Settings): Outputs {
+  const { inventory, shell } = openStack(stack, settings);
+  const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
+  refuseExamples(inventory);
+  const plan = makePlan(inventory, keys);
+  const hosts = registerHosts(plan, keys, shell.privateKey);
+  const component = (id: string): FarmHost => {
+    const found = hosts.get(id);
+    if (found === undefined) throw new Error(`host ${id} is in no wave`);
+    return found;
+  };
+
+  const clusters = new Map(
+    inventory.clusters.map((cluster) => {
+      const members = cluster.members.map((id) => ({
+        host: hostOf(inventory, id),
+        component: component(id),
+      }));
+      return [cluster.id, new MariaDbCluster(cluster.id, { cluster, members })];
+    }),
+  );
+  const applications = inventory.applications.map((application) => {
+    const cluster = clusters.get(application.database.cluster);
+    if (cluster === undefined) throw new Error(`no cluster for ${application.id} in a checked inventory`);
+    const nodes = application.nodes.map(component);
+    return [application.id, new ApplicationService(application.id, { application, nodes, cluster })] as const;
+  });
+
+  return {
+    hosts: Object.fromEntries(
+      plan.hosts.map(({ host, roles }) => [host.id, { address: host.address, mesh: host.mesh, roles }]),
+    ),
+    clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
+    applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
+  };
+}

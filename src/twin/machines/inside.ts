@@ -1,0 +1,51 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { FarmError } from "../../shell/errors.ts";
+import { groupPath, isPopulated, processesIn } from "./cgroup.ts";
+import { type Result, type RunOptions, run } from "./run.ts";
+
+/** The control group of a machine. */
+export function machineGroup(stack: string, name: string): string {
+  return `${stack}/machines/${name}`;
+}
+
+/** Whether the machine runs; a machine that is just booting or powering off does. */
+export function isRunning(stack: string, name: string): boolean {
+  return isPopulated(machineGroup(stack, name));
+}
+
+/**
+ * Process id, on this computer, of the machine's own process 1; undefined while it has none: machine.sh makes a group
+ * for each boot, nspawn a `payload` in it, and systemd its init.scope in that.
+ */
+export function initProcess(stack: string, name: string): number | undefined {
+  const group = groupPath(machineGroup(stack, name));
+  if (!isRunning(stack, name)) return undefined;
+  const boots = readdirSync(group).filter((entry) => entry.startsWith("boot-"));
+  const pids = boots.flatMap((boot) => processesIn(join(group, boot, "payload", "init.scope")));
+  return pids.length > 0 ? Math.min(...pids) : undefined;
+}
+
+/**
+ * A command as it runs inside a machine, in all its namespaces, as root: past its network and its sshd. For tests and
+ * for what a hypervisor does from outside; people use ssh. Throws a FarmError when the machine isn't up.
+ */
+export function insideMachine(stack: string, name: string, argv: readonly string[]): string[] {
+  const pid = initProcess(stack, name);
+  if (pid === undefined) throw new FarmError(`${name} is not running`);
+  const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  return [
+    ...["nsenter", "--target", String(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"],
+    ...["--root", "--wd", "env", "--ignore-environment", path, "HOME=/root", "LANG=C.UTF-8", ...argv],
+  ];
+}
+
+/** Runs a command inside a machine and returns its exit code and output. */
+export function inMachine(
+  stack: string,
+  name: string,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<Result> {
+  return run(insideMachine(stack, name, argv), options);
+}

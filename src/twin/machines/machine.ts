@@ -1,0 +1,240 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { FarmError } from "../../shell/errors.ts";
+import { freeze, groupPath, killGroup, limitMemory, processesIn, removeGroup, startDetached } from "./cgroup.ts";
+import { cutDisk, ensureDisk, releaseDisk, type Seed, writeSeeds } from "./disk.ts";
+import { ensureImage } from "./image.ts";
+import { initProcess, isRunning, machineGroup } from "./inside.ts";
+import { machineLayout, stackLayout } from "./layout.ts";
+import { BRIDGE, inNamespace, runInNamespace } from "./network.ts";
+import { proxyAddress } from "./packages.ts";
+import { lastLines, must, waitUntil } from "./run.ts";
+
+export type MachineSpec = {
+  /** Host name, unique in the stack. */
+  name: string;
+  /** IPv4 address within the stack's range. */
+  address: string;
+  prefixLength: number;
+  /** Limit that the kernel sets from outside; the machine itself sees the whole computer's memory. */
+  memoryBytes?: number;
+  /** Size of the disk at its making; later changes have no effect. */
+  diskBytes: number;
+  /** OpenSSH's ed25519 host key as texts; without it the machine gets a new one at its first boot. */
+  hostKey?: { privateKey: string; publicKey: string };
+  /** Lines of root's authorized_keys at the first boot. */
+  authorizedKeys: string[];
+  /** Files and directories of this computer to show inside, as systemd-nspawn's --bind: SOURCE[:DESTINATION]. */
+  binds?: string[];
+};
+
+/** Seconds a booted machine has until its sshd answers; measured: 1 to 4. */
+const BOOT_LIMIT = 30;
+/** Seconds a machine has to power itself off; systemd gives each service 90. */
+const STOP_LIMIT = 120;
+
+/**
+ * Boots a machine in a stack whose network and package proxy run, and waits until its sshd answers. The first boot
+ * makes its disk; later ones find it as it was left. A machine that already runs is only waited for. Name,
+ * address and memory limit are set anew at each boot, disk size and keys at the first alone.
+ * Throws a FarmError with the end of the console when no sshd answers within 30 s.
+ */
+export async function boot(stack: string, spec: MachineSpec): Promise<void> {
+  const started = isRunning(stack, spec.name) ? undefined : await launch(stack, spec);
+  const script = join(import.meta.dirname, "await-ssh.py");
+  const banner = runInNamespace(stack, ["python3", script, spec.address, String(BOOT_LIMIT)]);
+  const outcomes = [
+    banner.then(({ code }) => (code === 0 ? "" : `no sshd answers at ${spec.address} within ${BOOT_LIMIT} s`)),
+  ];
+  if (started) outcomes.push(started.ended.then((code) => `it ended with code ${code}`));
+  const outcome = await Promise.race(outcomes);
+  if (outcome) throw new FarmError(`${spec.name} does not boot: ${outcome}. Its console:\n${consoleEnd(stack, spec.name)}`);
+}
+
+/**
+ * Powers a machine on and returns as soon as its process 1 runs, long before it offers any service.
+ * @returns a promise for its end, with the exit code
+ */
+export async function launch(stack: string, spec: MachineSpec): Promise<{ ended: Promise<number> }> {
+  const machine = machineLayout(stack, spec.name);
+  const group = machineGroup(stack, spec.name);
+  await prepare(stack, spec);
+  // What a killed run has left: an empty group, a loop device without a mount.
+  await removeGroup(group);
+  await releaseDisk(machine);
+  limitMemory(group, spec.memoryBytes);
+  const { ended } = startDetached(group, machineCommand(stack, spec), machine.console);
+  let over = false;
+  ended.then(() => {
+    over = true;
+  });
+  await waitUntil(
+    () => over || initProcess(stack, spec.name) !== undefined,
+    BOOT_LIMIT,
+    () => `${spec.name} does not start within ${BOOT_LIMIT} s. Its console:\n${consoleEnd(stack, spec.name)}`,
+  );
+  if (over) throw new FarmError(`${spec.name} does not start. Its console:\n${consoleEnd(stack, spec.name)}`);
+  return { ended };
+}
+
+/** Makes a machine's disk and directories, without booting it; nothing happens to a disk that is there. */
+export async function prepare(stack: string, spec: MachineSpec): Promise<void> {
+  const machine = machineLayout(stack, spec.name);
+  for (const dir of ["root", "disk"]) mkdirSync(join(machine.mounts, dir), { recursive: true, mode: 0o700 });
+  writeFileSync(machine.spec, JSON.stringify(spec, null, 2), { mode: 0o600 });
+  writeSeeds(machine.overlay, everyBoot(spec));
+  // The disk holds only what differs from the image, so the two belong together for good.
+  if (!existsSync(machine.image)) symlinkSync(await ensureImage(stack), machine.image);
+  if (!existsSync(machine.disk)) await ensureDisk(machine, spec.diskBytes, await firstBoot(stack, spec));
+}
+
+/** Boots a machine as it was booted last; for drills, which know machines by name. */
+export function bootAgain(stack: string, name: string): Promise<void> {
+  return boot(stack, storedSpec(stack, name));
+}
+
+/** What a machine was last booted with. Throws a FarmError when there is no such machine. */
+export function storedSpec(stack: string, name: string): MachineSpec {
+  const { spec } = machineLayout(stack, name);
+  if (!existsSync(spec)) throw new FarmError(`the twin '${stack}' has no machine ${name}`);
+  return JSON.parse(readFileSync(spec, "utf8"));
+}
+
+/** All machines of a stack, running or not, by name. */
+export function listMachines(stack: string): { name: string; address: string; running: boolean }[] {
+  const { machines } = stackLayout(stack);
+  if (!existsSync(machines)) return [];
+  return readdirSync(machines)
+    .filter((name) => existsSync(machineLayout(stack, name).spec))
+    .sort()
+    .map((name) => ({ name, address: storedSpec(stack, name).address, running: isRunning(stack, name) }));
+}
+
+/**
+ * Pulls the plug of machines, all at once: every process is killed. What they had written is still on its way to the
+ * disk, as with a crashed system on a sound disk; powerCut() loses that too. Machines that are off stay off.
+ */
+export async function kill(stack: string, names: readonly string[]): Promise<void> {
+  await Promise.all(names.map((name) => killGroup(machineGroup(stack, name))));
+  await Promise.all(names.map((name) => releaseDisk(machineLayout(stack, name))));
+}
+
+/**
+ * Cuts the power of machines, all at once: first they all stand still, then nothing more reaches their disks, not even
+ * what was written without a sync, then they are killed. The next boot replays the journal.
+ * Throws a FarmError when one of them doesn't run.
+ */
+export async function powerCut(stack: string, names: readonly string[]): Promise<void> {
+  for (const name of names) if (!isRunning(stack, name)) throw new FarmError(`${name} is not running`);
+  await Promise.all(names.map((name) => freeze(machineGroup(stack, name))));
+  await Promise.all(
+    names.map((name) => {
+      const [wrapper] = processesIn(join(groupPath(machineGroup(stack, name)), "main"));
+      return cutDisk(`/proc/${wrapper}/root${machineLayout(stack, name).mounts}/disk`);
+    }),
+  );
+  await kill(stack, names);
+}
+
+/** Powers a machine off in order and waits for it, 120 s at most (then a FarmError; kill() works still). */
+export async function stop(stack: string, name: string): Promise<void> {
+  const init = initProcess(stack, name);
+  // SIGRTMIN+4 asks systemd for a power-off (systemd(1), "Signals"); SIGRTMIN is 34 with glibc.
+  if (init !== undefined) process.kill(init, 34 + 4);
+  await waitUntil(
+    () => !isRunning(stack, name),
+    STOP_LIMIT,
+    () => `${name} has not powered off within ${STOP_LIMIT} s. Its console:\n${consoleEnd(stack, name)}`,
+  );
+  await removeGroup(machineGroup(stack, name));
+  await releaseDisk(machineLayout(stack, name));
+}
+
+/** Kills a machine and deletes all it has. Nothing happens when there is none. */
+export async function destroy(stack: string, name: string): Promise<void> {
+  const machine = machineLayout(stack, name);
+  await kill(stack, [name]);
+  // The disk first: left with another image than its own by a kill in between, it would be garbage.
+  rmSync(machine.disk, { force: true });
+  rmSync(machine.dir, { recursive: true, force: true });
+}
+
+function machineCommand(stack: string, spec: MachineSpec): string[] {
+  const machine = machineLayout(stack, spec.name);
+  // nspawn names the link to the bridge vb-NAME and the kernel allows 15 characters.
+  const short = spec.name.length <= 12 ? spec.name : createHash("sha256").update(spec.name).digest("hex").slice(0, 12);
+  const group = groupPath(machineGroup(stack, spec.name)).replace(/^.*(?=\/farm-twin\/)/, "");
+  return inNamespace(stack, [
+    ...["/bin/sh", join(import.meta.dirname, "machine.sh")],
+    ...[machine.disk, realpathSync(machine.image), machine.mounts, machine.overlay, group, `vb-${short}`],
+    ...["--quiet", "--boot", "--register=no", "--keep-unit", "--console=read-only"],
+    ...[`--directory=${machine.mounts}/root`, `--machine=${short}`, `--hostname=${spec.name}`],
+    ...[`--network-bridge=${BRIDGE}`, "--resolv-conf=off", "--timezone=off", "--link-journal=no"],
+    // WireGuard runs in user space where the kernel has none.
+    "--bind=/dev/net/tun",
+    // What podman needs beside nspawn's own set (measured).
+    ...["--bind=/dev/fuse", "--system-call-filter=@keyring bpf", "--capability=CAP_BPF,CAP_PERFMON"],
+    ...(spec.binds ?? []).map((bind) => `--bind=${bind}`),
+  ]);
+}
+
+/** Files that belong to a machine from its first boot on and are then its own. */
+async function firstBoot(stack: string, spec: MachineSpec): Promise<Seed[]> {
+  const key = spec.hostKey ?? (await newHostKey());
+  return [
+    { path: "/etc/machine-id", content: `${randomBytes(16).toString("hex")}\n`, mode: 0o444 },
+    { path: "/etc/hosts", content: `127.0.0.1 localhost\n::1 localhost\n`, mode: 0o644 },
+    { path: "/etc/ssh/ssh_host_ed25519_key", content: key.privateKey, mode: 0o600 },
+    { path: "/etc/ssh/ssh_host_ed25519_key.pub", content: key.publicKey, mode: 0o644 },
+    { path: "/root/.ssh/authorized_keys", content: `${spec.authorizedKeys.join("\n")}\n`, mode: 0o600 },
+    {
+      path: "/etc/apt/apt.conf.d/80-package-proxy",
+      content: `Acquire::http::Proxy "${proxyAddress(stack)}";\n`,
+      mode: 0o644,
+    },
+  ];
+}
+
+/** What a hypervisor sets before each start. The file's name is that of systemd's own, which would ask DHCP. */
+function everyBoot(spec: MachineSpec): Seed[] {
+  const network = `[Match]
+Name=host0
+
+[Network]
+Address=${spec.address}/${spec.prefixLength}
+LinkLocalAddressing=no
+`;
+  return [
+    { path: "/etc/hostname", content: `${spec.name}\n`, mode: 0o644 },
+    { path: "/etc/systemd/network/80-container-host0.network", content: network, mode: 0o644 },
+  ];
+}
+
+async function newHostKey(): Promise<{ privateKey: string; publicKey: string }> {
+  const dir = mkdtempSync(join(tmpdir(), "farm-host-key-"));
+  const file = join(dir, "key");
+  try {
+    await must("make a host key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
+    return { privateKey: readFileSync(file, "utf8"), publicKey: readFileSync(`${file}.pub`, "utf8") };
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+function consoleEnd(stack: string, name: string): string {
+  const { console } = machineLayout(stack, name);
+  return existsSync(console) ? lastLines(stripVTControlCharacters(readFileSync(console, "utf8")), 10) : "";
+}
