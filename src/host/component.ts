@@ -22,7 +22,7 @@ const REACHABLE_WITHIN = "5m";
 export interface FarmHostArgs {
   readonly plan: HostPlan;
   readonly keys: Keys;
-  readonly connection: Connection;
+  readonly connection: Connection<pulumi.Output<string>>;
   /** What must be there before the host can be reached, such as the guest itself. */
   readonly machine?: pulumi.Resource;
   /** Activations of the waves before; this host is changed when they are done. */

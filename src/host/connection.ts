@@ -1,27 +1,36 @@
-import type { types } from "@pulumi/command";
-import * as pulumi from "@pulumi/pulumi";
 import { hostOf } from "../inventory/load.ts";
 import type { Inventory } from "../inventory/schema.ts";
 import type { Keys } from "../plan/keys.ts";
 
-export type Connection = types.input.remote.ConnectionArgs;
+/** One end of an SSH connection, in the words of the command provider's connection arguments. */
+export interface ConnectionEnd<Key> {
+  readonly host: string;
+  readonly user: string;
+  /** The host's public key, known in advance. The provider ignores a missing one in silence, so it is required. */
+  readonly hostKey: string;
+  readonly privateKey?: Key;
+}
+
+export interface Connection<Key> extends ConnectionEnd<Key> {
+  readonly proxy?: ConnectionEnd<Key>;
+}
 
 /**
- * How the program reaches a host: as root, by key, with the host's key known in advance; a guest through its
- * Proxmox host. `privateKey` is the administrator's; without one the SSH agent is asked.
+ * How a host is reached: as root, by key, with the host's key known in advance; a guest through its Proxmox host.
+ * `privateKey` is the administrator's, as text or as the engine's secret; without one the SSH agent is asked.
  */
-export function connectionTo(
+export function connectionTo<Key>(
   inventory: Inventory,
   keys: Keys,
   id: string,
-  privateKey: string | undefined,
-): Connection {
+  privateKey: Key | undefined,
+): Connection<Key> {
   const host = hostOf(inventory, id);
-  const end = (target: typeof host) => ({
+  const end = (target: typeof host): ConnectionEnd<Key> => ({
     host: target.address,
     user: "root",
     hostKey: keys.sshHostKey(target.id).publicKey,
-    ...(privateKey === undefined ? {} : { privateKey: pulumi.secret(privateKey) }),
+    ...(privateKey === undefined ? {} : { privateKey }),
   });
   if (host.origin.kind !== "guest") return end(host);
   return { ...end(host), proxy: end(hostOf(inventory, host.origin.parent)) };

@@ -13,7 +13,7 @@ export interface ProxmoxGuestArgs {
   readonly inventory: Inventory;
   readonly keys: Keys;
   /** Connection to the Proxmox host. */
-  readonly connection: Connection;
+  readonly connection: Connection<pulumi.Output<string>>;
 }
 
 /** The guest as it is declared, as one readable line of options. */

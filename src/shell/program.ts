@@ -1,5 +1,5 @@
 /** The Pulumi program: a plan becomes resources. The engine and the twin run this very function. */
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { ApplicationService } from "../apps/application.ts";
 import { MariaDbCluster } from "../clusters/mariadb.ts";
 import { FarmHost } from "../host/component.ts";
@@ -19,8 +19,10 @@ export interface Outputs {
   readonly applications: Record<string, string[]>;
 }
 
+type PrivateKey = pulumi.Output<string> | undefined;
+
 /** Registers the hosts wave by wave; those of one wave do not wait for each other. */
-function registerHosts(plan: Plan, keys: Keys, privateKey: string | undefined): Map<string, FarmHost> {
+function registerHosts(plan: Plan, keys: Keys, privateKey: PrivateKey): Map<string, FarmHost> {
   const { inventory } = plan;
   const hosts = new Map<string, FarmHost>();
   const machine = (host: Host): pulumi.Resource | undefined => {
@@ -58,7 +60,11 @@ export function registerFarm(stack: string, settings: Settings): Outputs {
   const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
-  const hosts = registerHosts(plan, keys, shell.privateKey);
+  const hosts = registerHosts(
+    plan,
+    keys,
+    shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey),
+  );
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
     if (found === undefined) throw new Error(`host ${id} is in no wave`);

@@ -37,13 +37,20 @@ function trees(): Trees {
       "no cgroup2 file system is mounted here",
       "run it in the computer's own namespaces, or mount -t cgroup2 none /sys/fs/cgroup",
     );
-  const memoryV1 = mounts.find(([, , type, options]) => type === "cgroup" && options?.split(",").includes("memory"));
+  const memoryV1 = mounts.find(
+    ([, , type, options]) => type === "cgroup" && options?.split(",").includes("memory"),
+  );
   return { unified, memoryV1: memoryV1?.[1] };
 }
 
 /** The directory of a group in the version 2 tree. */
 export function groupPath(group: string): string {
-  return join(trees().unified, OWN, group);
+  return join(trees().unified, pathInTree(group));
+}
+
+/** The same from the root of the tree, wherever that is mounted. */
+export function pathInTree(group: string): string {
+  return join("/", OWN, group);
 }
 
 function memoryV1Path(group: string): string | undefined {
@@ -56,20 +63,23 @@ function createGroup(group: string): void {
   const { unified } = trees();
   const path = groupPath(group);
   mkdirSync(path, { recursive: true });
-  const parents: string[] = [];
-  for (let parent = dirname(path); parent.length >= unified.length; parent = dirname(parent)) parents.unshift(parent);
-  for (const parent of parents) {
-    const available = readFileSync(join(parent, "cgroup.controllers"), "utf8").split(/\s+/);
+  const downwards: string[] = [];
+  for (let dir = path; dir.length >= unified.length; dir = dirname(dir)) downwards.unshift(dir);
+  for (const dir of downwards) {
+    const available = readFileSync(join(dir, "cgroup.controllers"), "utf8").split(/\s+/);
     const wanted = ["memory", "cpu", "pids"].filter((controller) => available.includes(controller));
     if (wanted.length > 0)
-      writeFileSync(join(parent, "cgroup.subtree_control"), wanted.map((controller) => `+${controller}`).join(" "));
+      writeFileSync(
+        join(dir, "cgroup.subtree_control"),
+        wanted.map((controller) => `+${controller}`).join(" "),
+      );
   }
   const memory = memoryV1Path(group);
   if (memory) mkdirSync(memory, { recursive: true });
 }
 
 /**
- * Limits the memory of a group, now or while it runs.
+ * Limits the memory of a group, now or while it runs. Where the kernel has no memory controller there is no limit.
  * @param bytes of memory and page cache together, which is what the kernel counts; undefined: no limit
  */
 export function limitMemory(group: string, bytes: number | undefined): void {
@@ -78,7 +88,6 @@ export function limitMemory(group: string, bytes: number | undefined): void {
   const v2 = join(groupPath(group), "memory.max");
   if (memory) writeFileSync(join(memory, "memory.limit_in_bytes"), String(bytes ?? -1));
   else if (existsSync(v2)) writeFileSync(v2, String(bytes ?? "max"));
-  else if (bytes !== undefined) throw new FarmError("this machine's kernel can't limit memory: no memory controller");
 }
 
 /**
@@ -86,7 +95,11 @@ export function limitMemory(group: string, bytes: number | undefined): void {
  * @param log file that what it writes is appended to
  * @returns a promise for its end, with the exit code
  */
-export function startDetached(group: string, argv: readonly string[], log: string): { ended: Promise<number> } {
+export function startDetached(
+  group: string,
+  argv: readonly string[],
+  log: string,
+): { ended: Promise<number> } {
   createGroup(group);
   // Below the group and not in it: with controllers handed down, only leaves may hold processes.
   const leaf = join(groupPath(group), "main");

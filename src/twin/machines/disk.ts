@@ -53,7 +53,14 @@ export async function releaseDisk(machine: MachineLayout): Promise<void> {
   if (!existsSync(machine.disk)) return;
   await waitUntil(
     async () => {
-      const { stdout } = await run(["losetup", "--noheadings", "--output", "NAME", "--associated", machine.disk]);
+      const { stdout } = await run([
+        "losetup",
+        "--noheadings",
+        "--output",
+        "NAME",
+        "--associated",
+        machine.disk,
+      ]);
       const devices = stdout.split("\n").filter(Boolean);
       for (const device of devices) await run(["losetup", "--detach", device.trim()]);
       return devices.length === 0;

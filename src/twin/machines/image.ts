@@ -69,7 +69,9 @@ export async function ensureImage(stack: string): Promise<string> {
 
 /** Where the image of the present recipe is, or would be. */
 export function imageDirectory(): string {
-  const recipe = createHash("sha256").update(JSON.stringify([INCLUDED, FINISH])).digest("hex");
+  const recipe = createHash("sha256")
+    .update(JSON.stringify([INCLUDED, FINISH]))
+    .digest("hex");
   return join(IMAGES, recipe.slice(0, 12));
 }
 
@@ -78,14 +80,25 @@ async function build(stack: string, image: string): Promise<void> {
     rmSync(join(IMAGES, name), { recursive: true });
   const aside = join(IMAGES, `.building-${process.pid}`);
   const proxy = proxyAddress(stack);
-  const debootstrap = ["debootstrap", "--variant=minbase", `--include=${INCLUDED.join(",")}`, "trixie", aside];
+  const env = { ...process.env, http_proxy: proxy };
+  const debootstrap = [
+    "debootstrap",
+    "--variant=minbase",
+    `--include=${INCLUDED.join(",")}`,
+    "trixie",
+    aside,
+  ];
   await must("build the base image", mortal(stack, [...debootstrap, "http://deb.debian.org/debian"]), {
-    env: { ...process.env, http_proxy: proxy },
+    env,
     limit: 600,
   });
-  await must("finish the base image", mortal(stack, ["chroot", aside, "/bin/sh", "-c", FINISH, "sh", proxy]), {
-    limit: 300,
-  });
+  await must(
+    "finish the base image",
+    mortal(stack, ["chroot", aside, "/bin/sh", "-c", FINISH, "sh", proxy]),
+    {
+      limit: 300,
+    },
+  );
   await must("write the base image to disk", ["sync", "--file-system", aside]);
   renameSync(aside, image);
 }

@@ -1,5 +1,5 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { spawn } from "node:child_process";
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { FarmError } from "../../shell/errors.ts";
 import { LOCKS, makeRoots, stackLayout } from "./layout.ts";

@@ -14,18 +14,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { FarmError } from "../../shell/errors.ts";
-import { freeze, groupPath, killGroup, limitMemory, processesIn, removeGroup, startDetached } from "./cgroup.ts";
+import {
+  freeze,
+  groupPath,
+  killGroup,
+  limitMemory,
+  pathInTree,
+  processesIn,
+  removeGroup,
+  startDetached,
+} from "./cgroup.ts";
 import { cutDisk, ensureDisk, releaseDisk, type Seed, writeSeeds } from "./disk.ts";
 import { ensureImage } from "./image.ts";
 import { initProcess, isRunning, machineGroup } from "./inside.ts";
 import { machineLayout, stackLayout } from "./layout.ts";
-import { BRIDGE, inNamespace, runInNamespace } from "./network.ts";
+import { BRIDGE, inNamespace, isWithin, openRange, runInNamespace } from "./network.ts";
 import { proxyAddress } from "./packages.ts";
 import { lastLines, must, waitUntil } from "./run.ts";
 
 export type MachineSpec = {
-  /** Host name, unique in the stack. */
+  /** Unique in the stack, and the host name unless that is given. */
   name: string;
+  hostname?: string;
   /** IPv4 address within the stack's range. */
   address: string;
   prefixLength: number;
@@ -57,11 +67,16 @@ export async function boot(stack: string, spec: MachineSpec): Promise<void> {
   const script = join(import.meta.dirname, "await-ssh.py");
   const banner = runInNamespace(stack, ["python3", script, spec.address, String(BOOT_LIMIT)]);
   const outcomes = [
-    banner.then(({ code }) => (code === 0 ? "" : `no sshd answers at ${spec.address} within ${BOOT_LIMIT} s`)),
+    banner.then(({ code }) =>
+      code === 0 ? "" : `no sshd answers at ${spec.address} within ${BOOT_LIMIT} s`,
+    ),
   ];
   if (started) outcomes.push(started.ended.then((code) => `it ended with code ${code}`));
   const outcome = await Promise.race(outcomes);
-  if (outcome) throw new FarmError(`${spec.name} does not boot: ${outcome}. Its console:\n${consoleEnd(stack, spec.name)}`);
+  if (outcome)
+    throw new FarmError(
+      `${spec.name} does not boot: ${outcome}. Its console:\n${consoleEnd(stack, spec.name)}`,
+    );
 }
 
 /**
@@ -93,6 +108,11 @@ export async function launch(stack: string, spec: MachineSpec): Promise<{ ended:
 /** Makes a machine's disk and directories, without booting it; nothing happens to a disk that is there. */
 export async function prepare(stack: string, spec: MachineSpec): Promise<void> {
   const machine = machineLayout(stack, spec.name);
+  const range = openRange(stack);
+  if (!range || !isWithin(spec.address, range))
+    throw new FarmError(
+      `${spec.name} can't have ${spec.address}: the twin's addresses are ${range ?? "not open"}`,
+    );
   for (const dir of ["root", "disk"]) mkdirSync(join(machine.mounts, dir), { recursive: true, mode: 0o700 });
   writeFileSync(machine.spec, JSON.stringify(spec, null, 2), { mode: 0o600 });
   writeSeeds(machine.overlay, everyBoot(spec));
@@ -149,15 +169,18 @@ export async function powerCut(stack: string, names: readonly string[]): Promise
   await kill(stack, names);
 }
 
-/** Powers a machine off in order and waits for it, 120 s at most (then a FarmError; kill() works still). */
-export async function stop(stack: string, name: string): Promise<void> {
+/**
+ * Powers a machine off in order and waits for it. A machine that is off stays off.
+ * @param limit seconds to wait, then a FarmError; kill() still works
+ */
+export async function stop(stack: string, name: string, limit = STOP_LIMIT): Promise<void> {
   const init = initProcess(stack, name);
   // SIGRTMIN+4 asks systemd for a power-off (systemd(1), "Signals"); SIGRTMIN is 34 with glibc.
   if (init !== undefined) process.kill(init, 34 + 4);
   await waitUntil(
     () => !isRunning(stack, name),
-    STOP_LIMIT,
-    () => `${name} has not powered off within ${STOP_LIMIT} s. Its console:\n${consoleEnd(stack, name)}`,
+    limit,
+    () => `${name} has not powered off within ${limit} s. Its console:\n${consoleEnd(stack, name)}`,
   );
   await removeGroup(machineGroup(stack, name));
   await releaseDisk(machineLayout(stack, name));
@@ -175,28 +198,39 @@ export async function destroy(stack: string, name: string): Promise<void> {
 function machineCommand(stack: string, spec: MachineSpec): string[] {
   const machine = machineLayout(stack, spec.name);
   // nspawn names the link to the bridge vb-NAME and the kernel allows 15 characters.
-  const short = spec.name.length <= 12 ? spec.name : createHash("sha256").update(spec.name).digest("hex").slice(0, 12);
-  const group = groupPath(machineGroup(stack, spec.name)).replace(/^.*(?=\/farm-twin\/)/, "");
+  const short =
+    spec.name.length <= 12 ? spec.name : createHash("sha256").update(spec.name).digest("hex").slice(0, 12);
+  const group = pathInTree(machineGroup(stack, spec.name));
   return inNamespace(stack, [
     ...["/bin/sh", join(import.meta.dirname, "machine.sh")],
     ...[machine.disk, realpathSync(machine.image), machine.mounts, machine.overlay, group, `vb-${short}`],
     ...["--quiet", "--boot", "--register=no", "--keep-unit", "--console=read-only"],
-    ...[`--directory=${machine.mounts}/root`, `--machine=${short}`, `--hostname=${spec.name}`],
+    ...[
+      `--directory=${machine.mounts}/root`,
+      `--machine=${short}`,
+      `--hostname=${spec.hostname ?? spec.name}`,
+    ],
     ...[`--network-bridge=${BRIDGE}`, "--resolv-conf=off", "--timezone=off", "--link-journal=no"],
     // WireGuard runs in user space where the kernel has none.
     "--bind=/dev/net/tun",
     // What podman needs beside nspawn's own set (measured).
-    ...["--bind=/dev/fuse", "--system-call-filter=@keyring bpf", "--capability=CAP_BPF,CAP_PERFMON"],
+    ...["--system-call-filter=@keyring bpf", "--capability=CAP_BPF,CAP_PERFMON"],
+    ...(existsSync("/dev/fuse") ? ["--bind=/dev/fuse"] : []),
     ...(spec.binds ?? []).map((bind) => `--bind=${bind}`),
   ]);
 }
 
 /** Files that belong to a machine from its first boot on and are then its own. */
 async function firstBoot(stack: string, spec: MachineSpec): Promise<Seed[]> {
+  const hostname = spec.hostname ?? spec.name;
   const key = spec.hostKey ?? (await newHostKey());
   return [
     { path: "/etc/machine-id", content: `${randomBytes(16).toString("hex")}\n`, mode: 0o444 },
-    { path: "/etc/hosts", content: `127.0.0.1 localhost\n::1 localhost\n`, mode: 0o644 },
+    {
+      path: "/etc/hosts",
+      content: `127.0.0.1 localhost\n::1 localhost\n${spec.address} ${hostname}\n`,
+      mode: 0o644,
+    },
     { path: "/etc/ssh/ssh_host_ed25519_key", content: key.privateKey, mode: 0o600 },
     { path: "/etc/ssh/ssh_host_ed25519_key.pub", content: key.publicKey, mode: 0o644 },
     { path: "/root/.ssh/authorized_keys", content: `${spec.authorizedKeys.join("\n")}\n`, mode: 0o600 },
@@ -218,7 +252,7 @@ Address=${spec.address}/${spec.prefixLength}
 LinkLocalAddressing=no
 `;
   return [
-    { path: "/etc/hostname", content: `${spec.name}\n`, mode: 0o644 },
+    { path: "/etc/hostname", content: `${spec.hostname ?? spec.name}\n`, mode: 0o644 },
     { path: "/etc/systemd/network/80-container-host0.network", content: network, mode: 0o644 },
   ];
 }

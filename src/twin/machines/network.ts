@@ -26,8 +26,15 @@ export async function openNetwork(stack: string, range: string): Promise<void> {
   makeRoots();
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   writeFileSync(rangeFile, range);
-  await must("keep the twin's addresses from leaving this computer", ["ip", "route", "replace", "unreachable", range]);
-  if (!existsSync(`/run/netns/${namespace}`)) await must("make a network namespace", ["ip", "netns", "add", namespace]);
+  await must("keep the twin's addresses from leaving this computer", [
+    "ip",
+    "route",
+    "replace",
+    "unreachable",
+    range,
+  ]);
+  if (!existsSync(`/run/netns/${namespace}`))
+    await must("make a network namespace", ["ip", "netns", "add", namespace]);
   const ip = ["ip", "-netns", namespace];
   if ((await run([...ip, "link", "show", BRIDGE])).code !== 0)
     await must("make the twin's bridge", [...ip, "link", "add", BRIDGE, "type", "bridge"]);
@@ -67,13 +74,22 @@ export function controllerAddress(range: string): string {
   return toText(network + 1);
 }
 
+/** Whether an address belongs to a range. */
+export function isWithin(address: string, range: string): boolean {
+  return overlap(address, range);
+}
+
 /** A command as it runs inside the network of a stack. It gets a mount namespace of its own as well. */
 export function inNamespace(stack: string, argv: readonly string[]): string[] {
   return ["ip", "netns", "exec", stackLayout(stack).namespace, ...argv];
 }
 
 /** Runs a command inside the network of a stack, on this computer's file system: ssh, curl, a browser. */
-export function runInNamespace(stack: string, argv: readonly string[], options: RunOptions = {}): Promise<Result> {
+export function runInNamespace(
+  stack: string,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<Result> {
   return run(inNamespace(stack, argv), options);
 }
 
@@ -81,7 +97,9 @@ async function refuseRangeInUse(range: string): Promise<void> {
   const routes: { type?: string; dst: string; dev?: string }[] = JSON.parse(
     await must("read the routes of this computer", ["ip", "-json", "-4", "route", "show"]),
   );
-  const clash = routes.find(({ type, dst }) => type !== "unreachable" && dst !== "default" && overlap(dst, range));
+  const clash = routes.find(
+    ({ type, dst }) => type !== "unreachable" && dst !== "default" && overlap(dst, range),
+  );
   if (clash)
     throw new FarmError(
       `${range} can't be the twin's: this computer already reaches ${clash.dst} by ${clash.dev ?? "a route"}`,

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { isPopulated, killGroup, startDetached } from "./cgroup.ts";
-import { PACKAGES, PACKAGES_RUN, makeRoots } from "./layout.ts";
+import { makeRoots, PACKAGES, PACKAGES_RUN } from "./layout.ts";
 import { withSharedLock } from "./lock.ts";
 import { controllerAddress, inNamespace, openRange, openStacks, runInNamespace } from "./network.ts";
 import { must, waitUntil } from "./run.ts";
@@ -33,7 +33,17 @@ export async function startPackageProxy(stack: string): Promise<void> {
   const listen = `TCP-LISTEN:${PROXY_PORT},bind=${controllerAddress(openRange(stack) ?? "")},fork,reuseaddr`;
   const command = inNamespace(stack, ["socat", listen, `UNIX-CONNECT:${SOCKET}`]);
   if (!isPopulated(relayGroup(stack))) startDetached(relayGroup(stack), command, join(PACKAGES, "relay.log"));
-  const probe = ["curl", "--silent", "--output", "/dev/null", "--max-time", "2", proxyAddress(stack)];
+  const probe = [
+    "curl",
+    "--noproxy",
+    "*",
+    "--silent",
+    "--output",
+    "/dev/null",
+    "--max-time",
+    "2",
+    proxyAddress(stack),
+  ];
   await waitUntil(
     async () => (await runInNamespace(stack, probe)).code === 0,
     10,
@@ -60,16 +70,29 @@ function relayGroup(stack: string): string {
 
 async function startCache(): Promise<void> {
   makeRoots();
-  const [conf, cache, log] = ["conf", "cache", "log"].map((name) => join(PACKAGES, name)) as [string, string, string];
+  const [conf, cache, log] = ["conf", "cache", "log"].map((name) => join(PACKAGES, name)) as [
+    string,
+    string,
+    string,
+  ];
   for (const dir of [PACKAGES, conf, cache, log]) mkdirSync(dir, { recursive: true, mode: 0o755 });
   await must("give the package cache to its user", ["chown", `${USER}:${USER}`, cache, log]);
   writeFileSync(join(conf, "acng.conf"), configuration(cache, log));
-  const command = ["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--init-groups", "apt-cacher-ng", "-c", conf];
+  const command = [
+    "setpriv",
+    `--reuid=${USER}`,
+    `--regid=${USER}`,
+    "--init-groups",
+    "apt-cacher-ng",
+    "-c",
+    conf,
+  ];
   startDetached(`${SHARED_GROUP}/cache`, command, join(PACKAGES, "cache.log"));
   await waitUntil(
     () => answers(LOOPBACK_PORT),
     10,
-    () => `apt-cacher-ng does not listen on 127.0.0.1:${LOOPBACK_PORT} within 10 s: see ${PACKAGES}/cache.log`,
+    () =>
+      `apt-cacher-ng does not listen on 127.0.0.1:${LOOPBACK_PORT} within 10 s: see ${PACKAGES}/cache.log`,
   );
 }
 
@@ -78,7 +101,7 @@ async function startCache(): Promise<void> {
  * machine, a way out of the twin. Debian's own Remap lines are left out, since one sends debian-security elsewhere.
  */
 function configuration(cache: string, log: string): string {
-  const upstream = process.env["http_proxy"];
+  const upstream = process.env.http_proxy;
   return `# Written by the twin at every start.
 CacheDir: ${cache}
 LogDir: ${log}

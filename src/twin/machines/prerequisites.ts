@@ -30,9 +30,13 @@ const DISK_NEEDED = 10e9;
  * Throws a FarmError with one sentence and its remedy for the first thing that is missing.
  */
 export async function ensurePrerequisites(): Promise<string[]> {
-  if (process.getuid?.() !== 0) throw new FarmError("the twin boots machines, and you are not root", "run it with sudo");
+  if (process.getuid?.() !== 0)
+    throw new FarmError("the twin boots machines, and you are not root", "run it with sudo");
   if (!existsSync("/etc/debian_version"))
-    throw new FarmError("the twin needs a Debian computer, this one is another system", "use Debian 12 or 13");
+    throw new FarmError(
+      "the twin needs a Debian computer, this one is another system",
+      "use Debian 12 or 13",
+    );
   checkDisk();
   const missing = await missingPackages();
   if (missing.length > 0) await install(missing);
@@ -76,7 +80,10 @@ async function install(packages: string[]): Promise<void> {
   const apt = ["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=60"];
   // A source that fails here may be one we don't need, so only the installation decides.
   await run([...apt, "update"], { env, limit: 300 });
-  const result = await run([...apt, "install", "--yes", "--no-install-recommends", ...packages], { env, limit: 900 });
+  const result = await run([...apt, "install", "--yes", "--no-install-recommends", ...packages], {
+    env,
+    limit: 900,
+  });
   if (result.code !== 0)
     throw new FarmError(
       `packages unreachable: apt-get install ${packages.join(" ")} failed: ${lastLines(result.stderr, 2)}`,
@@ -93,9 +100,16 @@ function mask(service: string): void {
 async function checkKernel(): Promise<void> {
   const remedy = "use a virtual machine or a computer of its own instead of a container";
   const namespaces = await run(["unshare", "--net", "--mount", "--pid", "--fork", "true"]);
-  if (namespaces.code !== 0) throw new FarmError(`no network namespaces here: ${namespaces.stderr.trim()}`, remedy);
+  if (namespaces.code !== 0)
+    throw new FarmError(`no network namespaces here: ${namespaces.stderr.trim()}`, remedy);
   for (const device of ["/dev/loop-control", "/dev/net/tun"])
     if (!existsSync(device)) throw new FarmError(`no ${device} here`, remedy);
-  if (!readFileSync("/proc/filesystems", "utf8").includes("overlay") && (await run(["modprobe", "overlay"])).code !== 0)
-    throw new FarmError("this kernel has no overlay file system", "boot a kernel that has it; Debian's own does");
+  if (
+    !readFileSync("/proc/filesystems", "utf8").includes("overlay") &&
+    (await run(["modprobe", "overlay"])).code !== 0
+  )
+    throw new FarmError(
+      "this kernel has no overlay file system",
+      "boot a kernel that has it; Debian's own does",
+    );
 }

@@ -1,0 +1,110 @@
+/** The edge: takes users' requests on a host's own address and passes them over the mesh to nodes that live. */
+import { readFileSync } from "node:fs";
+import { mediawikiHealth } from "../apps/mediawiki.ts";
+import type { FileState, UnitState } from "../host/state.ts";
+import type { Application } from "../inventory/schema.ts";
+import { edgeConfig, type Served } from "./edge/config.ts";
+import type { ApplicationHealth } from "./edge/health.ts";
+import type { HostRole } from "./role.ts";
+import { WEB_PORT } from "./web.ts";
+
+const ROLE = "edge";
+const CONFIG = "/etc/farm/edge/haproxy.cfg";
+const HOSTNAMES = "/etc/farm/edge/hostnames";
+const PROGRAM = "/usr/local/lib/farm-edge/certificate.py";
+const SERVICE = "farm-edge.service";
+const RENEWAL = "farm-edge-certificate";
+
+const ours = (name: string): string => readFileSync(new URL(`./edge/${name}`, import.meta.url), "utf8");
+const TEXTS = {
+  program: ours("certificate.py"),
+  service: ours(SERVICE),
+  renewal: ours(`${RENEWAL}.service`),
+  timer: ours(`${RENEWAL}.timer`),
+};
+
+const healthOf: Readonly<Record<Application["software"], ApplicationHealth>> = { mediawiki: mediawikiHealth };
+
+const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
+  path,
+  owner: "root:root",
+  mode: "0644",
+  content,
+  ...more,
+});
+
+const unit = (name: string, more: Partial<UnitState> = {}): UnitState => ({
+  name,
+  state: "running",
+  enabled: true,
+  restartOn: [],
+  reloadOn: [],
+  ...more,
+});
+
+/** There is no certificate yet when the first configuration is tested: an empty directory stands for it. */
+const VALIDATE =
+  "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -q -f %s; r=$?; rmdir $d; exit $r; }";
+
+/** Takes users' requests for all applications, on http and https. */
+export const edge: HostRole = ({ inventory, host }) => {
+  const applications = [...inventory.applications].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const served: Served[] = applications.map((application) => ({
+    application,
+    health: healthOf[application.software],
+  }));
+  const hostnames = applications.flatMap((a) => a.hostnames).sort();
+  const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
+  return {
+    role: ROLE,
+    packages: ["haproxy", "openssl"],
+    directories: [
+      { path: "/etc/farm", owner: "root:root", mode: "0755" },
+      { path: "/etc/farm/edge", owner: "root:root", mode: "0755" },
+      { path: "/usr/local/lib/farm-edge", owner: "root:root", mode: "0755" },
+      { path: "/var/lib/farm-edge", owner: "root:haproxy", mode: "0750" },
+    ],
+    files: [
+      file(CONFIG, edgeConfig(inventory, host.address, served), { validate: VALIDATE }),
+      file(HOSTNAMES, `${hostnames.join("\n")}\n`),
+      file(PROGRAM, TEXTS.program, { validate: 'python3 -c \'compile(open("%s").read(), "%s", "exec")\'' }),
+      file(`/etc/systemd/system/${SERVICE}`, TEXTS.service),
+      file(`/etc/systemd/system/${RENEWAL}.service`, TEXTS.renewal),
+      file(`/etc/systemd/system/${RENEWAL}.timer`, TEXTS.timer),
+    ],
+    // The address may come up after us.
+    sysctls: [{ key: "net.ipv4.ip_nonlocal_bind", value: "1" }],
+    units: [
+      unit("haproxy.service", { state: "masked", enabled: false }),
+      unit(SERVICE, {
+        restartOn: [`/etc/systemd/system/${SERVICE}`],
+        reloadOn: [CONFIG, HOSTNAMES, PROGRAM],
+      }),
+      unit(`${RENEWAL}.timer`, { restartOn: [`/etc/systemd/system/${RENEWAL}.timer`] }),
+    ],
+    listens: [
+      { service: "http", protocol: "tcp", port: 80, reach: "world" },
+      { service: "https", protocol: "tcp", port: 443, reach: "world" },
+    ],
+    connects: nodes.map((node) => ({
+      service: "web",
+      protocol: "tcp",
+      port: WEB_PORT,
+      to: { kind: "host", host: node },
+    })),
+    probes: served.flatMap(
+      ({
+        application: {
+          id,
+          hostnames: [name],
+        },
+        health,
+      }) =>
+        (["http", "https"] as const).map((scheme) => ({
+          name: `${id} answers through the edge by ${scheme}`,
+          command: `curl --silent --show-error --fail --insecure --max-time 10 --resolve ${name}:80:${host.address} --resolve ${name}:443:${host.address} '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
+          within: 60,
+        })),
+    ),
+  };
+};

@@ -1,0 +1,98 @@
+/** The edge's HAProxy configuration. */
+import { hostOf } from "../../inventory/load.ts";
+import type { Application, Inventory } from "../../inventory/schema.ts";
+import { WEB_PORT } from "../web.ts";
+import type { ApplicationHealth } from "./health.ts";
+
+/** An application with the way to ask it for its health. */
+export interface Served {
+  readonly application: Application;
+  readonly health: ApplicationHealth;
+}
+
+const HEAD = `global
+  log stdout format raw daemon
+  # Root's and our own: the directory is closed to others.
+  stats socket /run/farm-edge/admin.sock mode 600 level admin
+  crt-base "$FARM_EDGE_CERTIFICATES"
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+
+defaults
+  mode http
+  log global
+  option httplog
+  option dontlognull
+  # A connection over the mesh takes one round trip, at most some 150 ms (Germany to the US); one lost packet adds 1 s.
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout queue 10s
+  timeout check 5s
+  # Who takes longer to send a request's head occupies connections on purpose.
+  timeout http-request 10s
+  timeout http-keep-alive 15s
+`;
+
+/**
+ * Without a certificate of its own a name is no name of ours: strict-sni ends such connections. The certificate's
+ * directory comes from the environment, so that the configuration can be tested before there is a certificate.
+ */
+function frontend(address: string, served: readonly Served[]): string {
+  const routes = served.flatMap(({ application: { id, hostnames } }) => [
+    `  acl is_${id} req.hdr(host),host_only,lower -m str -- ${hostnames.join(" ")}`,
+    `  use_backend ${id}_any if is_${id} { nbsrv(${id}) eq 0 }`,
+    `  use_backend ${id} if is_${id}`,
+  ]);
+  return `frontend users
+  bind ${address}:80
+  bind ${address}:443 ssl crt "$FARM_EDGE_CERTIFICATES" strict-sni alpn h2,http/1.1
+  # What a client says of its own origin is not to be believed.
+  http-request del-header Forwarded
+  http-request del-header X-Real-IP
+  http-request set-header X-Forwarded-For %[src]
+  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+${routes.join("\n")}
+  default_backend unknown
+
+backend unknown
+  http-request return status 421 content-type text/plain string "No such site here.\\n"
+`;
+}
+
+/**
+ * The backends of an application. A lost node costs a reader some seconds at most: keepalive probes find a silent one
+ * in 4 s, and a read (not a write, which may have taken effect) is asked again of another node.
+ * Where no node passes its check, the database is the likely reason. `_any` goes on asking: the first request that
+ * succeeds again is served without waiting for a check, and until then the application explains itself.
+ */
+function backends(inventory: Inventory, { application, health }: Served): string {
+  const nodes = application.nodes.map((id) => ({ id, address: hostOf(inventory, id).mesh }));
+  const common = `  balance roundrobin
+  option redispatch 1
+  retries 3
+  retry-on conn-failure empty-response 502 503
+  http-request disable-l7-retry unless METH_GET
+  option srvtcpka
+  srvtcpka-idle 1s
+  srvtcpka-intvl 1s
+  srvtcpka-cnt 3
+`;
+  const servers = (check: string) =>
+    nodes.map((node) => `  server ${node.id} ${node.address}:${WEB_PORT}${check}`).join("\n");
+  return `backend ${application.id}
+${common}  option httpchk
+  http-check send meth GET uri ${health.path} ver HTTP/1.1 hdr Host ${application.hostnames[0]}
+  http-check expect status 200
+  http-check expect string ${health.contains}
+  default-server inter 2s fastinter 1s downinter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+${servers(" check")}
+
+backend ${application.id}_any
+${common}${servers("")}
+`;
+}
+
+/** The whole configuration of one edge. */
+export function edgeConfig(inventory: Inventory, address: string, served: readonly Served[]): string {
+  return [HEAD, frontend(address, served), ...served.map((s) => backends(inventory, s))].join("\n");
+}

@@ -1,0 +1,258 @@
+"""The daemon: watches the server here and the other members, tells them and the proxies, and acts as decided."""
+
+import http.server
+import json
+import os
+import pathlib
+import socket
+import socketserver
+import sys
+import threading
+import time
+import urllib.request
+
+import server
+from decide import conditions, decide, serving, writer
+
+ACCEPTED = pathlib.Path("/run/farm-galera/accepted")
+
+# Proxies ask twice a second, so the answer should not be older than that.
+SAMPLE_EVERY = 0.25
+POLL_EVERY = 0.5
+DECIDE_EVERY = 0.5
+# A silent member counts as gone about when Galera drops it too (evs.suspect_timeout 2 s and a view change).
+STALE_AFTER = 2.5
+POLL_LIMIT = 1.0
+# Pauses before the second, third… start within two minutes: a server that dies at once should not be flogged.
+PAUSES = (0, 2, 4, 8, 16, 30)
+PAUSES_FORGET = 120.0
+# IP_FREEBIND (linux/in.h): listen before the mesh has brought its address up.
+IP_FREEBIND = 15
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """HTTP on the mesh address. Not http.server.HTTPServer: that asks DNS for its own name while it binds."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        super().server_bind()
+
+
+class Daemon:
+    """What this member knows, kept fresh by a thread each for the server here and for every other member."""
+
+    def __init__(self, config):
+        self.name, self.members = config["name"], config["members"]
+        self.address, self.port = self.members[self.name], config["port"]
+        self.peers = {name: (None, float("-inf")) for name in self.members if name != self.name}
+        self.sample = ({"server": "stopped", "serving": False, "uuid": None, "wsrep": None}, float("-inf"))
+        self.asked = set()
+        self.position, self.fault = None, None
+        self.writer = None
+        self.doing = "starting"
+        self.starts, self.failures = [], 0
+        self.since = {}
+
+    # What is known
+
+    def states(self):
+        """The state of every member, None for those that have not answered lately."""
+        now = time.monotonic()
+        found = {
+            name: state if now - when < STALE_AFTER else None for name, (state, when) in list(self.peers.items())
+        }
+        return {**found, self.name: self.state()}
+
+    def state(self):
+        """This member's account of itself: what decide.py reads, and what helps a person."""
+        sample, when = self.sample
+        fresh = time.monotonic() - when < STALE_AFTER
+        return {
+            "name": self.name,
+            **sample,
+            "serving": sample["serving"] and fresh,
+            "history": server.history(),
+            "position": self.position,
+            "fault": self.fault,
+            "accepted": sorted(p.name for p in ACCEPTED.iterdir()) if ACCEPTED.is_dir() else [],
+            "writer": self.writer,
+            "doing": self.doing,
+            "failures": self.failures,
+        }
+
+    def refusal(self, path):
+        """Why the proxies' question (/: serving? /writer: does it take the writes?) is answered with no, or None."""
+        state = self.state()
+        if not state["serving"]:
+            return f"{self.name} does not serve: {self.doing}"
+        if path == "/writer" and self.writer != self.name:
+            return f"{self.name} is not the writer: {self.writer} is"
+        return None
+
+    # Threads
+
+    def watch_server(self):
+        client = server.StatusClient()
+        while True:
+            began = time.monotonic()
+            status = client.ask() if os.path.exists(server.SOCKET) else client.close()
+            seen = server.wsrep(status)
+            seen["server"] = server.unit() if status is None else "running"
+            if seen["server"] != "stopped":
+                self.position, self.fault = None, None
+            self.sample = (seen, time.monotonic())
+            # Before all have been asked we would take ourselves for the only one.
+            if self.asked == set(self.peers):
+                self.writer = writer(self.states())
+            time.sleep(max(0.0, SAMPLE_EVERY - (time.monotonic() - began)))
+
+    def watch_peer(self, name):
+        address = f"http://{self.members[name]}:{self.port}/state"
+        # Without proxies from the environment: peers are asked directly.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        while True:
+            began = time.monotonic()
+            try:
+                with opener.open(address, timeout=POLL_LIMIT) as answer:
+                    self.peers[name] = (json.load(answer), time.monotonic())
+            except (OSError, ValueError):
+                pass  # Counts as silent once its last answer is stale.
+            self.asked.add(name)
+            time.sleep(max(0.0, POLL_EVERY - (time.monotonic() - began)))
+
+    def serve(self):
+        daemon = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            timeout = 5
+            # The answer goes out in one piece: HAProxy hangs up once it has read enough.
+            wbufsize = -1
+
+            def do_GET(self):
+                if self.path == "/state":
+                    self.reply(200, "application/json", json.dumps(daemon.state(), indent=1))
+                elif self.path in ("/", "/writer"):
+                    no = daemon.refusal(self.path)
+                    self.reply(503 if no else 200, "text/plain", no or "yes")
+                else:
+                    self.reply(404, "text/plain", "ask for /, /writer or /state")
+
+            def reply(self, code, kind, text):
+                body = f"{text}\n".encode()
+                self.send_response(code)
+                self.send_header("Content-Type", f"{kind}; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                """Not a line in the journal for every check."""
+
+        with Server((self.address, self.port), Handler) as http_server:
+            http_server.serve_forever()
+
+    # Acting
+
+    def run(self):
+        """Serves, watches and acts until it is stopped. MariaDB goes on without it."""
+        threads = [(self.watch_server, ()), (self.serve, ()), *((self.watch_peer, (name,)) for name in self.peers)]
+        for target, arguments in threads:
+            threading.Thread(target=self.guarded, args=(target, *arguments), daemon=True).start()
+        notify("READY=1")
+        while True:
+            self.step()
+            time.sleep(DECIDE_EVERY)
+
+    @staticmethod
+    def guarded(target, *arguments):
+        """A thread that dies takes the daemon along: systemd starts it anew, half of it would mislead."""
+        try:
+            target(*arguments)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+
+    def step(self):
+        """Decides once and does it."""
+        states = self.states()
+        if self.sample[1] == float("-inf"):
+            return
+        now = time.monotonic()
+        holding = conditions(self.name, states)
+        self.since = {name: self.since.get(name, now) for name, holds in holding.items() if holds}
+        clocks = {name: now - self.since.get(name, now) for name in holding}
+        action, why = decide(self.name, states, clocks)
+        if states[self.name]["server"] == "running":
+            server.BOOTSTRAP.unlink(missing_ok=True)
+        if states[self.name]["serving"]:
+            self.failures = 0
+        if serving(states):
+            for mark in ACCEPTED.glob("*"):
+                mark.unlink()
+        getattr(self, f"do_{action}")(why)
+
+    def say(self, text):
+        if text != self.doing:
+            self.doing = text
+            print(text, flush=True)
+            notify(f"STATUS={text}")
+
+    def do_rest(self, why):
+        self.say(why)
+
+    def do_wait(self, why):
+        self.say(why)
+
+    def do_recover(self, why):
+        self.say(why)
+        self.position, self.fault = server.recover()
+
+    def do_stop(self, why):
+        self.say(why)
+        self.complain(server.stop_by_force())
+
+    def do_start(self, why):
+        self.launch(why, server.start)
+
+    def do_bootstrap(self, why):
+        self.launch(why, server.bootstrap)
+
+    def launch(self, why, start):
+        now = time.monotonic()
+        self.starts = [when for when in self.starts if now - when < PAUSES_FORGET]
+        pause = PAUSES[min(len(self.starts), len(PAUSES) - 1)]
+        if self.starts and now - self.starts[-1] < pause:
+            self.say(f"{why}; mariadb ended soon after its last start, trying again in a moment")
+            return
+        no = server.obstacle() or self.homeless()
+        if no:
+            self.say(f"{why}; waiting: {no}")
+            return
+        self.say(why)
+        self.starts.append(now)
+        self.failures += 1
+        self.position, self.fault = None, None
+        self.complain(start())
+
+    def homeless(self):
+        """Whether the address that MariaDB is to listen on is not there yet."""
+        with socket.socket() as probe:
+            try:
+                probe.bind((self.address, 0))
+            except OSError:
+                return f"this host has no address {self.address} yet"
+        return None
+
+    def complain(self, text):
+        if text:
+            print(text, file=sys.stderr, flush=True)
+
+
+def notify(message):
+    """Tells systemd (sd_notify(3))."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notification:
+        notification.sendto(message.encode(), os.environ["NOTIFY_SOCKET"].replace("@", "\0", 1))

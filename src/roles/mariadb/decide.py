@@ -1,0 +1,163 @@
+"""What a Galera member does next, and which member takes the writes: pure functions of what the members say.
+
+A member's own account of itself (the answer to GET /state) is a dict:
+
+    server    running, starting, stopping or stopped: the process
+    serving   True while it is Primary, ready and Synced, or the donor of a joiner
+    uuid      of the cluster that it is in, while running
+    history   uuid in grastate.dat: of the cluster that it was last in; None without one
+    position  [uuid, seqno] recovered from InnoDB while stopped; uuid None: never was in a cluster
+    fault     why no position could be recovered
+    accepted  members whose loss an operator has accepted on it
+    writer    the member that it holds for the one that takes the writes
+
+`states` maps every declared member to such a dict, or to None while it does not answer. Texts carry no
+changing figures, so that a change of the text is worth a line in the journal.
+"""
+
+from collections import Counter, namedtuple
+
+Decision = namedtuple("Decision", "action why")
+
+# How long a member without a Primary anywhere stays up before all stop and compare positions. A cluster that was
+# only frozen or partitioned has re-formed by itself long before (evs.install_timeout is 5 s).
+HEADLESS_LIMIT = 15.0
+# How long a member may stay outside a Primary that it can reach before it is restarted.
+APART_LIMIT = 60.0
+CHOOSE = "Decide which is the right one, and empty /var/lib/mysql on the others (after a copy)."
+# Members join one after another, so that one donor does not serve two; but whoever is ahead gets only so long:
+# one that is stopped and does not start, one that joins (a state transfer of a whole disk).
+TURN_STOPPED_LIMIT = 15.0
+TURN_JOINING_LIMIT = 600.0
+
+
+def listing(names):
+    return ", ".join(names)
+
+
+def serving(states):
+    """Names of the members that take queries, in order of name."""
+    return sorted(name for name, state in states.items() if state and state["serving"])
+
+
+def conditions(me, states):
+    """What has to be timed: for how long each of these has been true is the `clocks` of `decide`."""
+    mine = states[me]
+    primary = bool(serving(states))
+    return {
+        "headless": not primary,
+        "apart": primary and mine["server"] == "running" and not mine["serving"],
+        "turn": primary and mine["server"] == "stopped",
+    }
+
+
+def decide(me, states, clocks):
+    """The next step of member `me`: rest, wait, start (join), recover (find the position), bootstrap or stop."""
+    mine = states[me]
+    if mine["server"] in ("starting", "stopping"):
+        return Decision("wait", f"mariadb is {mine['server']}")
+    if mine["server"] == "running":
+        return _running(me, states, clocks)
+    if serving(states):
+        return _join(me, states, clocks)
+    return _compare(me, states)
+
+
+def _running(me, states, clocks):
+    primaries = serving(states)
+    if me in primaries:
+        return Decision("rest", "serving")
+    if primaries:
+        if clocks["apart"] < APART_LIMIT:
+            return Decision("wait", f"mariadb runs but is not in the cluster of {listing(primaries)} yet")
+        return Decision("stop", f"mariadb stayed outside the cluster of {listing(primaries)}: restarting it")
+    unknown = _unaccounted(states)
+    if unknown:
+        return Decision("wait", f"no member is Primary. {_plea(unknown)}")
+    moving = [name for name, state in states.items() if state and state["server"] in ("starting", "stopping")]
+    if moving or clocks["headless"] < HEADLESS_LIMIT:
+        return Decision("wait", "no member is Primary: giving the cluster time to re-form by itself")
+    return Decision("stop", "no member is Primary: stopping mariadb to compare positions")
+
+
+def _join(me, states, clocks):
+    primaries = serving(states)
+    mine, cluster = states[me], states[primaries[0]]["uuid"]
+    if mine["history"] and mine["history"] != cluster:
+        return Decision(
+            "wait",
+            f"the data here is of another cluster ({mine['history']}) than that of {listing(primaries)} ({cluster})"
+            " and would be overwritten. To give it up: rm /var/lib/mysql/grastate.dat",
+        )
+    for name in sorted(states):
+        other = states[name]
+        if name == me or not other or other["serving"]:
+            continue
+        joining = other["server"] in ("starting", "running")
+        if joining and clocks["turn"] < TURN_JOINING_LIMIT:
+            return Decision("wait", f"{name} is joining, then it is our turn")
+        if other["server"] == "stopped" and name < me and clocks["turn"] < TURN_STOPPED_LIMIT:
+            return Decision("wait", f"{name} joins first")
+    return Decision("start", f"joining the cluster of {listing(primaries)}")
+
+
+def _compare(me, states):
+    """Nobody is Primary and we are stopped: the highest position of all decides who bootstraps."""
+    up = sorted(name for name, state in states.items() if state and state["server"] != "stopped")
+    if up:
+        return Decision("wait", f"no member is Primary; mariadb has not stopped on {listing(up)}")
+    mine = states[me]
+    if mine["position"] is None and not mine["fault"]:
+        return Decision("recover", "no member is Primary: finding our position")
+    unknown = _unaccounted(states)
+    if unknown:
+        return Decision("wait", f"no member is Primary. {_plea(unknown)} {_positions(states)}")
+    known = {name: state["position"] for name, state in states.items() if state and state["position"]}
+    pending = [name for name, state in states.items() if state and name not in known and not state["fault"]]
+    if pending:
+        return Decision("wait", f"finding its position: {listing(sorted(pending))}")
+    data = {name: position for name, position in known.items() if position[0]}
+    if not data:
+        if len(known) < len(states):
+            return Decision("wait", "a cluster is only founded when all its members are there")
+        first = min(known)
+        return Decision("bootstrap" if first == me else "wait", f"no member has data: {first} founds the cluster")
+    uuids = sorted({uuid for uuid, _ in data.values()})
+    if len(uuids) > 1:
+        return Decision("wait", f"members hold data of different clusters. {_positions(states)}. {CHOOSE}")
+    first = min(data, key=lambda name: (-data[name][1], name))
+    return Decision("bootstrap" if first == me else "wait", f"{first} bootstraps. {_positions(states)}")
+
+
+def _unaccounted(states):
+    """Members that may hold commits we do not know of, and whose loss nobody has accepted."""
+    accepted = {name for state in states.values() if state for name in state["accepted"]}
+    return sorted(
+        name for name, state in states.items() if (state is None or state["fault"]) and name not in accepted
+    )
+
+
+def _plea(unknown):
+    return (
+        f"Unknown what they have committed: {listing(unknown)}. Bring them back; or, if they are fenced and their last"
+        f" commits may be lost, say so on any member: farm-galera accept-loss {' '.join(unknown)}."
+    )
+
+
+def _positions(states):
+    known = {name: state["position"] for name, state in states.items() if state and state["position"]}
+    texts = [f"{name} {uuid}:{seqno}" if uuid else f"{name} no data" for name, (uuid, seqno) in sorted(known.items())]
+    return f"Positions: {listing(texts)}"
+
+
+def writer(states):
+    """The one member that takes the writes.
+
+    It stays the one until it stops serving, whoever comes back: every change drops sessions and, for as long as old
+    sessions live on the former one, makes two writers. Members that disagree for a moment go by most votes, then by name.
+    """
+    able = serving(states)
+    votes = Counter(states[name]["writer"] for name in able if states[name]["writer"] in able)
+    if votes:
+        return min(votes, key=lambda name: (-votes[name], name))
+    return able[0] if able else None

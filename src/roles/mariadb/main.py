@@ -1,0 +1,89 @@
+#!/usr/bin/python3 -B
+"""farm-galera: decides when MariaDB starts on this member of a Galera cluster, and answers whether it serves.
+
+    farm-galera serve              the daemon (farm-galera.service)
+    farm-galera accept-loss NAME…  an operator's word: NAME is fenced, commits that only it has may be lost
+    farm-galera restart            restarts MariaDB so that the cluster goes on, and waits until it serves again
+"""
+
+import json
+import pathlib
+import sys
+import time
+import urllib.request
+
+import daemon
+import server
+
+CONFIG = pathlib.Path("/etc/farm/galera.json")
+# An agent that waits for us should hear of a failure; a restart with a state transfer may take its time.
+RESTART_LIMIT = 600.0
+
+
+def ask(member, port):
+    """The state of a member, or None while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{member}:{port}/state", timeout=2) as answer:
+            return json.load(answer)
+    except (OSError, ValueError):
+        return None
+
+
+def states(config):
+    return {name: ask(address, config["port"]) for name, address in config["members"].items()}
+
+
+def accept_loss(config, names):
+    for name in names:
+        if name not in config["members"]:
+            sys.exit(f"{name} is no member of {config['cluster']}: {', '.join(config['members'])}")
+        if name == config["name"]:
+            sys.exit(f"{name} is this host: say it on a member that remains")
+        state = ask(config["members"][name], config["port"])
+        if state and not state["fault"]:
+            sys.exit(f"{name} answers: nothing of it is lost, there is nothing to accept")
+    daemon.ACCEPTED.mkdir(exist_ok=True)
+    for name in names:
+        (daemon.ACCEPTED / name).touch()
+        print(f"noted: the cluster may go on without what only {name} has. See: journalctl -fu farm-galera")
+
+
+def restart(config):
+    """Restarts MariaDB with its present configuration, unless the cluster would be left without a majority."""
+    if server.unit() == "stopped":
+        print("mariadb is stopped: it will read its configuration when farm-galera starts it")
+        return
+    seen = states(config)
+    mine = seen.pop(config["name"])
+    others = [name for name, state in seen.items() if state and state["serving"]]
+    if mine and mine["serving"] and len(seen) and 2 * len(others) < len(config["members"]):
+        sys.exit(f"not restarting mariadb: only {', '.join(others) or 'no other member'} would go on serving")
+    failures = mine["failures"] if mine else 0
+    complaint = server.stop()
+    if complaint:
+        sys.exit(f"mariadb did not stop: {complaint}")
+    deadline = time.monotonic() + RESTART_LIMIT
+    while time.monotonic() < deadline:
+        state = ask(config["members"][config["name"]], config["port"])
+        if state and state["serving"]:
+            return
+        if state and state["failures"] > failures + 1:
+            sys.exit("mariadb does not start with its present configuration; see: journalctl -u mariadb")
+        time.sleep(0.5)
+    sys.exit(f"mariadb does not serve again after {RESTART_LIMIT:.0f} s; see: journalctl -u mariadb -u farm-galera")
+
+
+def main(arguments):
+    config = json.loads(CONFIG.read_text())
+    match arguments:
+        case ["serve"]:
+            daemon.Daemon(config).run()
+        case ["accept-loss", name, *names]:
+            accept_loss(config, [name, *names])
+        case ["restart"]:
+            restart(config)
+        case _:
+            sys.exit(__doc__)
+
+
+main(sys.argv[1:])

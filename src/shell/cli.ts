@@ -1,0 +1,112 @@
+/** The command line. Each command's work is imported when it is asked for, so that `plan` stays quick. */
+import { Command } from "commander";
+import { FarmError } from "./errors.ts";
+
+const DEFAULT_STACK = "lab";
+
+const program = new Command("farm")
+  .description(
+    "Plans, runs and tries the farm: declared in stacks/, applied by `pulumi up`, tried on its twin.",
+  )
+  .showHelpAfterError("(farm --help explains the commands)");
+
+program
+  .command("plan")
+  .description(
+    "print what a stack's declaration means for every host; needs no engine, network, password or root",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .option("--json", "all of it, for programs")
+  .option("--host <host>", "the complete bundle of one host")
+  .action(async (stack: string, options: { json?: boolean; host?: string }) => {
+    const { previewPlan } = await import("./stack.ts");
+    const { printPlan } = await import("./plan-view.ts");
+    process.stdout.write(printPlan(previewPlan(stack), options));
+  });
+
+const twin = program
+  .command("twin")
+  .description(
+    "the farm on this one machine: every declared host a booted Debian, with no way out (needs root)",
+  );
+
+twin
+  .command("up")
+  .description("boot and apply a stack; run again, it does what is left to do")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .option("--port <port>", "first port on 127.0.0.1 for your browser", "8080")
+  .action(async (stack: string, options: { port: string }) => {
+    const { up } = await import("../twin/up.ts");
+    await up(stack, Number(options.port));
+  });
+
+twin
+  .command("status")
+  .description("hosts, probes, clusters, applications, certificates and changes that wait")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .option("--json", "for programs")
+  .action(async (stack: string, options: { json?: boolean }) => {
+    const { status } = await import("../twin/status.ts");
+    process.exitCode = await status(stack, options.json === true);
+  });
+
+twin
+  .command("ssh")
+  .description("a shell on a host")
+  .argument("<host>")
+  .option("--stack <stack>", "the stack", DEFAULT_STACK)
+  .action(async (host: string, options: { stack: string }) => {
+    const { shellOn } = await import("../twin/commands.ts");
+    process.exitCode = await shellOn(options.stack, host, []);
+  });
+
+twin
+  .command("run")
+  .description("one command on a host: farm twin run db1 -- uptime")
+  .argument("<host>")
+  .argument("<command...>")
+  .option("--stack <stack>", "the stack", DEFAULT_STACK)
+  .action(async (host: string, command: string[], options: { stack: string }) => {
+    const { shellOn } = await import("../twin/commands.ts");
+    process.exitCode = await shellOn(options.stack, host, command);
+  });
+
+twin
+  .command("break")
+  .description("pull the plug of hosts, all at once; a Proxmox host takes its guests with it")
+  .argument("<hosts...>")
+  .option("--power-cut", "a real one: what was not flushed to the disk is gone")
+  .option("--stack <stack>", "the stack", DEFAULT_STACK)
+  .action(async (hosts: string[], options: { stack: string; powerCut?: boolean }) => {
+    const { breakHosts } = await import("../twin/commands.ts");
+    await breakHosts(options.stack, hosts, options.powerCut === true);
+  });
+
+twin
+  .command("mend")
+  .description("put broken hosts back: all of them, or those named")
+  .argument("[hosts...]")
+  .option("--stack <stack>", "the stack", DEFAULT_STACK)
+  .action(async (hosts: string[], options: { stack: string }) => {
+    const { mendHosts } = await import("../twin/commands.ts");
+    await mendHosts(options.stack, hosts);
+  });
+
+twin
+  .command("down")
+  .description("power all hosts off; their disks stay")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .option("--purge", "delete the disks, keys and state of this twin as well")
+  .action(async (stack: string, options: { purge?: boolean }) => {
+    const { down } = await import("../twin/commands.ts");
+    await down(stack, options.purge === true);
+  });
+
+/** Failures that a person can mend are said in plain words; anything else is a defect and shows its stack. */
+function report(error: unknown): void {
+  if (!(error instanceof FarmError)) throw error;
+  process.stderr.write(`farm: ${error.message}\n${error.remedy === undefined ? "" : `  ${error.remedy}\n`}`);
+  process.exitCode = error.exitCode;
+}
+
+await program.parseAsync().catch(report);

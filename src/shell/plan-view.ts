@@ -1,0 +1,73 @@
+/** The plan as a person reads it, and as a program does. */
+import Table from "cli-table3";
+import { type HostPlan, hostPlan, type Plan } from "../plan/plan.ts";
+import { FarmError } from "./errors.ts";
+
+const ports = (plan: HostPlan, reach: string): string =>
+  plan.state.listens
+    .filter((l) => l.reach === reach)
+    .map((l) => `${l.service} ${l.port}/${l.protocol}`)
+    .join(", ");
+
+function hostTable(plan: Plan): string {
+  const table = new Table({
+    head: ["host", "site", "from", "mesh", "roles", "open to the world", "open to hosts that connect"],
+    style: { head: [], border: [] },
+    colWidths: [null, null, null, null, 28, 24, 36],
+    wordWrap: true,
+  });
+  for (const host of plan.hosts) {
+    const { origin } = host.host;
+    table.push([
+      host.host.id,
+      host.host.site,
+      origin.kind === "guest" ? `guest ${origin.vmid} of ${origin.parent}` : origin.kind,
+      host.host.mesh,
+      host.roles.join(", "),
+      ports(host, "world"),
+      [ports(host, "mesh"), ports(host, "underlay")].filter(Boolean).join(", "),
+    ]);
+  }
+  return table.toString();
+}
+
+function people(plan: Plan): string {
+  const { inventory } = plan;
+  const clusters = inventory.clusters.map((c) => `  ${c.id}: ${c.software} on ${c.members.join(", ")}`);
+  const applications = inventory.applications.map(
+    (a) =>
+      `  ${a.id}: ${a.software} on ${a.nodes.join(", ")}, database in ${a.database.cluster}, ${a.hostnames.join(", ")}`,
+  );
+  const waves = plan.waves.map((wave, index) => `  ${index + 1}. ${wave.join(", ")}`);
+  return `${[
+    `${inventory.title.en} (${inventory.title.ru}), stack ${inventory.stack}: ${plan.hosts.length} hosts`,
+    hostTable(plan),
+    `Clusters\n${clusters.join("\n")}`,
+    `Applications\n${applications.join("\n")}`,
+    `Order of change; hosts of one line together, each line when the one before is healthy\n${waves.join("\n")}`,
+    "Public keys in the bundles are those of a preview: the stack's own come from its master key.",
+  ].join("\n\n")}\n`;
+}
+
+function programs(plan: Plan): string {
+  const { inventory, hosts, waves, flows } = plan;
+  const { stack, environment, clusters, applications } = inventory;
+  return `${JSON.stringify({ stack, environment, clusters, applications, waves, flows, hosts }, null, 1)}\n`;
+}
+
+/**
+ * Prints a plan: for people, for programs (`json`), or the bundle of one host (`host`).
+ * Throws a FarmError (exit code 2) when there is no such host.
+ */
+export function printPlan(plan: Plan, options: { json?: boolean; host?: string }): string {
+  if (options.host !== undefined) {
+    if (!plan.hosts.some((h) => h.host.id === options.host))
+      throw new FarmError(
+        `stack ${plan.inventory.stack} has no host "${options.host}"`,
+        `name one of: ${plan.hosts.map((h) => h.host.id).join(", ")}`,
+        2,
+      );
+    return hostPlan(plan, options.host).bundle;
+  }
+  return options.json ? programs(plan) : people(plan);
+}

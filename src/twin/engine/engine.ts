@@ -1,0 +1,146 @@
+/** The twin in the engine's place: it answers the resource calls of the unchanged Pulumi program. */
+import { isDeepStrictEqual } from "node:util";
+import * as pulumi from "@pulumi/pulumi";
+import { FarmError } from "../../shell/errors.ts";
+import type { Settings } from "../../shell/stack.ts";
+import type { SshPool } from "../ssh.ts";
+import { applyCommand, deleteCommand, REMOTE_COMMAND } from "./remote-command.ts";
+import { type Properties, ResourceState } from "./state.ts";
+
+const PROJECT = "farms";
+/** Marks a wrapped secret among the properties that the SDK sends (its `specialSigKey`). */
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+
+/** What one run did to its resources. */
+export interface Summary {
+  readonly created: string[];
+  readonly updated: string[];
+  readonly deleted: string[];
+  unchanged: number;
+}
+
+export type Progress = (line: string) => void;
+
+/** Secrets unwrapped: to the provider a secret is its value. */
+function reveal(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reveal);
+  if (typeof value !== "object" || value === null) return value;
+  if (SIGNATURE in value && "value" in value) return reveal(value.value);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, reveal(inner)]));
+}
+
+class Engine {
+  readonly #state: ResourceState;
+  readonly #ssh: SshPool;
+  readonly #progress: Progress;
+  readonly #seen = new Set<string>();
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly failures: Error[] = [];
+  readonly summary: Summary = { created: [], updated: [], deleted: [], unchanged: 0 };
+
+  constructor(state: ResourceState, ssh: SshPool, progress: Progress) {
+    this.#state = state;
+    this.#ssh = ssh;
+    this.#progress = progress;
+  }
+
+  /** Answers the registration of one resource; called by the SDK as soon as all it depends on is there. */
+  async register(args: pulumi.runtime.MockResourceArgs): Promise<pulumi.runtime.MockResourceResult> {
+    const inputs = reveal(args.inputs) as Properties;
+    if (args.custom !== true) return { id: undefined, state: inputs };
+    const work = this.#apply(args.type, args.name, inputs);
+    this.#pending.add(work);
+    try {
+      return { id: args.name, state: await work };
+    } catch (error) {
+      this.failures.push(error as Error);
+      throw error;
+    } finally {
+      this.#pending.delete(work);
+    }
+  }
+
+  async #apply(type: string, name: string, inputs: Properties): Promise<Properties> {
+    this.#seen.add(ResourceState.urn({ type, name }));
+    const before = this.#state.find(type, name);
+    if (before !== undefined && isDeepStrictEqual(before.inputs, inputs)) {
+      this.summary.unchanged += 1;
+      return before.outputs;
+    }
+    if (type !== REMOTE_COMMAND)
+      throw new FarmError(
+        `the twin has no answer for resources of type ${type} (${name})`,
+        "teach it one in src/twin/engine",
+      );
+    this.#progress(`${name}: ${before ? "updating" : "creating"}`);
+    const outputs = await applyCommand(this.#ssh, name, inputs, before);
+    this.#state.put({ type, name, inputs, outputs });
+    (before ? this.summary.updated : this.summary.created).push(name);
+    this.#progress(`${name}: done`);
+    return outputs;
+  }
+
+  /** Waits for what is under way, so that nothing is done that is not recorded. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([...this.#pending]);
+  }
+
+  /** Removes what the program no longer declares, the youngest first. */
+  async removeUndeclared(): Promise<void> {
+    for (const record of this.#state.all().reverse()) {
+      if (this.#seen.has(ResourceState.urn(record))) continue;
+      this.#progress(`${record.name}: deleting`);
+      await deleteCommand(this.#ssh, record.name, record.inputs);
+      this.#state.remove(record);
+      this.summary.deleted.push(record.name);
+    }
+  }
+}
+
+async function refuseCall({ token }: pulumi.runtime.MockCallArgs): Promise<never> {
+  throw new FarmError(`the twin has no answer for the function ${token}`, "teach it one in src/twin/engine");
+}
+
+/** The settings as the engine hands them to a program: texts, lists and maps as JSON. */
+function toConfig(settings: Settings): Record<string, string> {
+  const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [`${PROJECT}:${key}`, text(value)]),
+  );
+}
+
+/**
+ * Runs the Pulumi program of a stack with the twin as its engine, and removes what it no longer declares.
+ * A process can do this once, since the SDK's runtime is global to it. Returns what was done; throws the first
+ * failure, after all that was under way has ended and been recorded.
+ */
+export async function runProgram(
+  stack: string,
+  settings: Settings,
+  state: ResourceState,
+  ssh: SshPool,
+  progress: Progress,
+): Promise<Summary> {
+  const engine = new Engine(state, ssh, progress);
+  await pulumi.runtime.setMocks(
+    { newResource: (args) => engine.register(args), call: refuseCall },
+    PROJECT,
+    stack,
+    false,
+  );
+  pulumi.runtime.setAllConfig(toConfig(settings), [`${PROJECT}:masterKey`, `${PROJECT}:privateKey`]);
+  // The SDK rejects every promise that hangs on a failed resource; the failure itself is reported once, below.
+  const quiet = (): void => {};
+  process.on("unhandledRejection", quiet);
+  try {
+    await pulumi.runtime.runInPulumiStack(() => import("../../../stacks/index.ts"));
+    await pulumi.runtime.disconnect();
+  } catch (error) {
+    await engine.settle();
+    throw engine.failures[0] ?? error;
+  } finally {
+    process.off("unhandledRejection", quiet);
+  }
+  await engine.removeUndeclared();
+  return engine.summary;
+}

@@ -1,0 +1,57 @@
+/** What the twin remembers of each resource, so that a second run does nothing and what is gone is removed. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
+
+export type Properties = Record<string, unknown>;
+
+export interface ResourceRecord {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Properties;
+  readonly outputs: Properties;
+}
+
+/**
+ * The records of one stack in one file that root alone can read, replaced whole after each change. A resource is
+ * known by type and name: the SDK's mock hook does not hand over its parents, and names are unique in our program.
+ */
+export class ResourceState {
+  readonly #path: string;
+  readonly #records: Map<string, ResourceRecord>;
+
+  constructor(path: string) {
+    this.#path = path;
+    const stored: ResourceRecord[] = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : [];
+    this.#records = new Map(stored.map((record) => [ResourceState.urn(record), record]));
+  }
+
+  static urn({ type, name }: { readonly type: string; readonly name: string }): string {
+    return `${type}::${name}`;
+  }
+
+  find(type: string, name: string): ResourceRecord | undefined {
+    return this.#records.get(ResourceState.urn({ type, name }));
+  }
+
+  /** In the order in which they were first made, so that removal can go backwards. */
+  all(): ResourceRecord[] {
+    return [...this.#records.values()];
+  }
+
+  put(record: ResourceRecord): void {
+    const present = this.find(record.type, record.name);
+    if (isDeepStrictEqual(present, record)) return;
+    this.#records.set(ResourceState.urn(record), record);
+    this.#save();
+  }
+
+  remove(record: ResourceRecord): void {
+    this.#records.delete(ResourceState.urn(record));
+    this.#save();
+  }
+
+  #save(): void {
+    writeFileSync(`${this.#path}.new`, JSON.stringify(this.all(), null, 1), { mode: 0o600 });
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+}

@@ -1,0 +1,67 @@
+/** The twin's own stack configuration: all in which it may differ from the real stack. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { declarationOf, readSettings, type Settings } from "../shell/stack.ts";
+import { stackLayout } from "./machines/layout.ts";
+import { controllerAddress } from "./machines/network.ts";
+import { PROXY_PORT } from "./machines/packages.ts";
+import { must } from "./machines/run.ts";
+
+/** The twin's network. Private (RFC 1918), and known outside of the twin only as unreachable. */
+export const TWIN_RANGE = "10.90.0.0/24";
+/** First host's number in the range; the controller has the lowest. */
+const FIRST_NUMBER = 10;
+
+/** Where the key of the twin's administrator lies on this computer. */
+export const administratorKey = (stack: string): string => join(stackLayout(stack).state, "administrator");
+
+function addresses(stack: string): Record<string, string> {
+  const prefix = TWIN_RANGE.slice(0, TWIN_RANGE.lastIndexOf(".") + 1);
+  const hosts = declarationOf(stack).hosts.map((host) => host.id);
+  return Object.fromEntries(hosts.map((id, index) => [id, `${prefix}${FIRST_NUMBER + index}`]));
+}
+
+/** Makes a file once, whole or not at all. */
+function once(path: string, make: () => string): string {
+  if (!existsSync(path)) {
+    writeFileSync(`${path}.new`, make(), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+  return readFileSync(path, "utf8");
+}
+
+async function makeAdministratorKey(path: string): Promise<void> {
+  if (existsSync(path) && existsSync(`${path}.pub`)) return;
+  const command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "twin", "-f", path];
+  await must("make the administrator's key", command, { input: "y\n" });
+}
+
+/**
+ * The settings of a stack as its twin runs with them: the stack's own file with a few keys replaced. Master key and
+ * administrator's key are made at the first call and kept with the twin. Throws as readSettings does.
+ */
+export async function twinSettings(stack: string): Promise<Settings> {
+  const { state } = stackLayout(stack);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const key = administratorKey(stack);
+  await makeAdministratorKey(key);
+  return {
+    ...readSettings(stack),
+    addresses: addresses(stack),
+    administrators: [
+      { name: "twin", languages: ["en", "ru"], keys: [readFileSync(`${key}.pub`, "utf8").trim()] },
+    ],
+    masterKey: once(join(state, "master-key"), () => randomBytes(32).toString("base64")),
+    packageProxy: `http://${controllerAddress(TWIN_RANGE)}:${PROXY_PORT}`,
+    privateKey: readFileSync(key, "utf8"),
+  };
+}
+
+/** Keys under `farms:` in which the twin's settings differ from the real stack's, sorted. */
+export function differences(stack: string, settings: Settings): string[] {
+  const real = readSettings(stack);
+  const keys = new Set([...Object.keys(real), ...Object.keys(settings)]);
+  return [...keys].filter((key) => !isDeepStrictEqual(real[key], settings[key])).sort();
+}

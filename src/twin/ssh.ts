@@ -1,0 +1,160 @@
+/** SSH into the twin's machines: inside its network namespace, host keys pinned, one connection a host kept open. */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { FarmError } from "../shell/errors.ts";
+import { stackLayout } from "./machines/layout.ts";
+import { inNamespace } from "./machines/network.ts";
+import { lastLines, type Result, run } from "./machines/run.ts";
+
+/** One end of a connection, in the words of the command provider's connection arguments. */
+export interface End {
+  readonly host: string;
+  readonly hostKey?: string;
+  readonly user?: string;
+  readonly port?: number;
+  readonly privateKey?: string;
+}
+
+/** A host to reach, through `proxy` where there is one. */
+export interface Target extends End {
+  readonly proxy?: End;
+}
+
+/** Seconds until a connection counts as failed. */
+const CONNECT_LIMIT = 10;
+/** Seconds for which an unused connection is kept: long enough for a person's next command. */
+const KEEP = 600;
+
+/** Runs a command without input or output and returns its exit code, as soon as it has ended or gone behind. */
+function silently(argv: readonly string[]): Promise<number> {
+  const [command = "", ...args] = argv;
+  const child = spawn(command, args, { stdio: "ignore", timeout: 3 * CONNECT_LIMIT * 1000 });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code) => resolve(code ?? 255));
+  });
+}
+
+/** The open connections of one twin. They outlive the program, so that the next command finds them. */
+export class SshPool {
+  readonly #stack: string;
+  readonly #dir: string;
+  readonly #open = new Map<string, Promise<void>>();
+
+  constructor(stack: string) {
+    this.#stack = stack;
+    this.#dir = join(stackLayout(stack).run, "ssh");
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+  }
+
+  /** A file of ours by its content, so that the same key is written once. */
+  #file(kind: string, content: string): string {
+    const path = join(
+      this.#dir,
+      `${kind}-${createHash("sha256").update(content).digest("hex").slice(0, 12)}`,
+    );
+    if (!existsSync(path))
+      writeFileSync(path, content.endsWith("\n") ? content : `${content}\n`, { mode: 0o600 });
+    return path;
+  }
+
+  #options(end: End): string[] {
+    if (end.hostKey === undefined)
+      throw new FarmError(
+        `the connection to ${end.host} has no host key`,
+        "pin it: a host is never trusted on first use",
+      );
+    const control = join(
+      this.#dir,
+      `${end.host}-${createHash("sha256").update(end.hostKey).digest("hex").slice(0, 8)}`,
+    );
+    const settings = {
+      ControlPath: control,
+      UserKnownHostsFile: this.#file("known", `${end.host} ${end.hostKey}`),
+      GlobalKnownHostsFile: "/dev/null",
+      StrictHostKeyChecking: "yes",
+      HostKeyAlgorithms: "ssh-ed25519",
+      IdentitiesOnly: "yes",
+      BatchMode: "yes",
+      ConnectTimeout: String(CONNECT_LIMIT),
+      ServerAliveInterval: "3",
+      ServerAliveCountMax: "3",
+      LogLevel: "ERROR",
+      ...(end.privateKey ? { IdentityFile: this.#file("key", end.privateKey) } : {}),
+    };
+    return ["-F", "none", ...Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
+  }
+
+  #command(target: Target): string[] {
+    const { proxy } = target;
+    const jump = proxy
+      ? ["-o", `ProxyCommand=ssh ${this.#options(proxy).join(" ")} -W %h:%p ${this.#name(proxy)}`]
+      : [];
+    return ["ssh", ...this.#options(target), ...jump];
+  }
+
+  #name(end: End): string {
+    return `${end.user ?? "root"}@${end.host}`;
+  }
+
+  /** Opens the shared connection to a host unless it is open. Throws a FarmError that says why it can't. */
+  async #connect(target: Target): Promise<void> {
+    const known = this.#open.get(target.host);
+    if (known) return known;
+    const opening = (async () => {
+      if (target.proxy) await this.#connect(target.proxy);
+      const command = inNamespace(this.#stack, this.#command(target));
+      if ((await run([...command, "-O", "check", this.#name(target)], { limit: 20 })).code === 0) return;
+      // The master stays behind with whatever output it was given, so it gets none but a file.
+      const log = join(this.#dir, `${target.host}.log`);
+      const master = ["-f", "-N", "-M", "-o", `ControlPersist=${KEEP}`, "-E", log, this.#name(target)];
+      writeFileSync(log, "");
+      const code = await silently([...command, ...master]);
+      if (code !== 0) {
+        const why = lastLines(readFileSync(log, "utf8"), 3);
+        throw new FarmError(`no SSH connection to ${target.host}: ${why || `ssh ended with ${code}`}`);
+      }
+    })();
+    this.#open.set(target.host, opening);
+    opening.catch(() => this.#open.delete(target.host));
+    return opening;
+  }
+
+  /**
+   * Runs a shell command on a host and returns its exit code and output. `limit` is in seconds.
+   * Throws a FarmError when the host can't be reached.
+   */
+  async run(
+    target: Target,
+    command: string,
+    options: { input?: string; limit?: number } = {},
+  ): Promise<Result> {
+    await this.#connect(target);
+    const ssh = inNamespace(this.#stack, this.#command(target));
+    return run([...ssh, this.#name(target), command], {
+      limit: options.limit ?? 900,
+      ...(options.input === undefined ? {} : { input: options.input }),
+    });
+  }
+
+  /** The command that a person's terminal runs for a shell on a host (or for `argv` there). */
+  async interactive(target: Target, argv: readonly string[]): Promise<string[]> {
+    await this.#connect(target);
+    return [
+      ...inNamespace(this.#stack, this.#command(target)),
+      ...(argv.length > 0 ? [] : ["-t"]),
+      this.#name(target),
+      ...argv,
+    ];
+  }
+
+  /** Forgets the kept connection to a host whose machine is gone. */
+  async close(target: Target): Promise<void> {
+    this.#open.delete(target.host);
+    await run([...inNamespace(this.#stack, this.#command(target)), "-O", "exit", this.#name(target)], {
+      limit: 20,
+    });
+  }
+}

@@ -1,0 +1,74 @@
+/** Inventories for tests: the lab with changes, and generated ones of any size. */
+import { loadInventory } from "../../src/inventory/load.ts";
+import type { FarmDeclaration, Inventory } from "../../src/inventory/schema.ts";
+import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
+import { makePlan, type Plan } from "../../src/plan/plan.ts";
+import { readSettings, type Settings } from "../../src/shell/stack.ts";
+import { lab } from "../../stacks/lab.ts";
+
+/** The lab's inventory after `change` has edited copies of its declaration and settings. */
+export function labInventory(
+  change: (farm: FarmDeclaration, settings: Settings) => void = () => {},
+): Inventory {
+  const farm = structuredClone(lab);
+  const settings = structuredClone(readSettings("lab"));
+  change(farm, settings);
+  return loadInventory("lab", farm, settings);
+}
+
+export function planOf(inventory: Inventory): Plan {
+  return makePlan(inventory, deriveKeys(PREVIEW_MASTER_KEY, inventory.stack, inventory.generations));
+}
+
+/**
+ * A farm of `count` hosts (a multiple of ten): for each ten hosts a Proxmox host with a cluster of three, five web
+ * nodes with an application each on two of them, and one edge host.
+ */
+export function generatedInventory(count: number): Inventory {
+  const groups = Array.from({ length: count / 10 }, (_, group) => group);
+  const address = (network: number, group: number, number: number): string =>
+    `10.${network}.${group % 250}.${Math.floor(group / 250) * 20 + number + 1}`;
+  const names = (group: number): string[] => [
+    `metal${group}`,
+    ...[1, 2, 3].map((n) => `db${group}x${n}`),
+    ...[1, 2, 3, 4, 5].map((n) => `web${group}x${n}`),
+    `edge${group}`,
+  ];
+  const farm: FarmDeclaration = {
+    ...lab,
+    hosts: groups.flatMap((group) =>
+      names(group).map((id, index) => ({
+        id,
+        site: "fsn1",
+        origin:
+          index === 0
+            ? { kind: "dedicated" as const, hypervisor: "proxmox" as const }
+            : { kind: "guest" as const, parent: `metal${group}`, vmid: 100 + index },
+        mesh: address(80, group, index),
+        memory: "2 GB",
+        disk: "20 GB",
+      })),
+    ),
+    clusters: groups.map((group) => ({
+      id: `mariadb${group}`,
+      title: { en: "cluster", ru: "связка" },
+      software: "mariadb",
+      members: [1, 2, 3].map((n) => `db${group}x${n}`),
+    })),
+    applications: groups.map((group) => ({
+      id: `wiki${group}`,
+      title: { en: "wiki", ru: "вики" },
+      software: "mediawiki",
+      language: "en",
+      database: { cluster: `mariadb${group}` },
+      hostnames: [`wiki${group}.opplet.net`],
+      nodes: [1, 2, 3, 4, 5].map((n) => `web${group}x${n}`),
+      storage: { uploads: "off" },
+    })),
+    edge: { hosts: groups.map((group) => `edge${group}`) },
+  };
+  const addresses = Object.fromEntries(
+    groups.flatMap((group) => names(group).map((id, index) => [id, address(90, group, index)])),
+  );
+  return loadInventory("generated", farm, { ...readSettings("lab"), addresses });
+}
