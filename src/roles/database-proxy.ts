@@ -25,24 +25,30 @@ global
 defaults
     mode tcp
     log global
-    timeout connect 2s
+    timeout connect 1s
     timeout check 1s
     # Longer than MariaDB's own wait_timeout (8 h): an idle session ends where its owner knows why.
     timeout client 9h
     timeout server 9h
     option clitcpka
+    # A member whose machine vanished is noticed by the kernel: within 3 s by a session that sent something (tcp-ut
+    # below), within 4 s by an idle one. Not by on-marked-down shutdown-sessions: with HAProxy 3.0.11 a session that is
+    # just connecting then hangs for ever, client and all (seen on booted machines, with retries and without).
     option srvtcpka
+    srvtcpka-idle 2s
+    srvtcpka-intvl 1s
+    srvtcpka-cnt 2
 
 listen ${cluster.id}
     bind ${PROXY_ADDRESS}:${CLIENT_PORT}
     balance first
-    retries 2
+    retries 5
     option redispatch 1
     option httpchk
     http-check send meth GET uri /writer
     http-check expect status 200
-    # A former writer is down after three misses (a restart of farm-galera takes less), a new one is up at its first yes.
-    default-server check port ${STATE_PORT} inter 500ms fall 3 rise 1 on-marked-down shutdown-sessions
+    # One slow answer is forgiven. A former writer that lives ends its clients' sessions itself (daemon.py).
+    default-server check port ${STATE_PORT} inter 500ms fall 2 rise 1 tcp-ut 3s
 ${servers.join("\n")}
 `;
 }

@@ -123,36 +123,30 @@ function install( mysqli $db, array $settings, array $remains ): void {
  * Puts a new table in the place of an old one. Rows are copied rather than the table altered: of a table that was not
  * replicated each node has rows of its own, or none, and an alteration would keep it so.
  */
-function replaceTable( mysqli $db, string $table, string $change, bool $copy ): void {
+function replaceTable( mysqli $db, string $table, string $change ): void {
 	say( "making table $table anew: $change" );
 	$columns = implode( ', ', array_map(
 		static fn ( $column ) => "`$column[0]`",
 		$db->query( "SHOW COLUMNS FROM `$table`" )->fetch_all()
 	) );
-	$db->query( 'DROP TABLE IF EXISTS farm_new, farm_old' );
 	$db->query( "CREATE TABLE farm_new LIKE `$table`" );
 	$db->query( "ALTER TABLE farm_new $change" );
-	if ( $copy ) {
-		$db->query( "INSERT INTO farm_new ($columns) SELECT $columns FROM `$table`" );
-	}
+	$db->query( "INSERT INTO farm_new ($columns) SELECT $columns FROM `$table`" );
 	$db->query( "RENAME TABLE `$table` TO farm_old, farm_new TO `$table`" );
 	$db->query( 'DROP TABLE farm_old' );
 }
 
-/** @return bool whether the text index must be filled */
-function makeReplicable( mysqli $db ): bool {
-	$emptied = false;
+function makeReplicable( mysqli $db ): void {
+	// Of a run that was cut off.
+	$db->query( 'DROP TABLE IF EXISTS farm_new, farm_old' );
 	foreach ( tables( $db ) as $name => $table ) {
-		if ( $name === 'searchindex' && $table['engine'] !== 'InnoDB' ) {
-			replaceTable( $db, $name, 'ENGINE=InnoDB', false );
-			$emptied = true;
-		} elseif ( $table['engine'] !== 'InnoDB' ) {
-			replaceTable( $db, $name, 'ENGINE=InnoDB', true );
-		} elseif ( !$table['keyed'] ) {
-			replaceTable( $db, $name, 'ADD COLUMN farm_row BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY', true );
+		if ( $table['engine'] !== 'InnoDB' ) {
+			replaceTable( $db, $name, 'ENGINE=InnoDB' );
+		}
+		if ( !$table['keyed'] ) {
+			replaceTable( $db, $name, 'ADD COLUMN farm_row BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY' );
 		}
 	}
-	return $emptied;
 }
 
 function checkReplicable( mysqli $db ): void {
@@ -181,8 +175,8 @@ function setUp( array $settings ): void {
 		maintenance( 'update', [ '--quick' ] );
 	}
 	checkLock( $db, $wiki );
-	$emptied = makeReplicable( $db );
-	if ( $emptied || ( $done['search'] ?? null ) !== $now['search'] ) {
+	makeReplicable( $db );
+	if ( ( $done['search'] ?? null ) !== $now['search'] ) {
 		maintenance( PROGRAMS . '/searchindex.php' );
 	}
 	maintenance( PROGRAMS . '/admin.php', [ ADMINISTRATOR ] );

@@ -44,7 +44,8 @@ def make(hostnames):
             "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in hostnames),
             "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth",
         )  # fmt: skip
-        new = CERTIFICATE.with_suffix(".new")
+        # HAProxy reads all files of the directory but those with a dot before their name.
+        new = DIRECTORY / ".new"
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(pathlib.Path(key).read_text() + pathlib.Path(certificate).read_text())
             file.flush()

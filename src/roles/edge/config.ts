@@ -14,7 +14,6 @@ const HEAD = `global
   log stdout format raw daemon
   # Root's and our own: the directory is closed to others.
   stats socket /run/farm-edge/admin.sock mode 600 level admin
-  crt-base "$FARM_EDGE_CERTIFICATES"
   ssl-default-bind-options ssl-min-ver TLSv1.2
 
 defaults

@@ -12,11 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 TEMPLATE = "local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst"
 STORAGE = "local-zfs"
 BRIDGE = "vmbr0"
 PREFIX = 24
+# Seconds; a container boots in two to five.
+BOOT_LIMIT = 60
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
 
@@ -69,6 +72,15 @@ def push(vmid, text, path, mode):
         pct("push", vmid, source.name, path, "--perms", mode)
 
 
+def await_ssh(vmid):
+    """Waits until the guest's systemd has come as far as its SSH server."""
+    end = time.monotonic() + BOOT_LIMIT
+    while pct("exec", vmid, "--", "systemctl", "is-active", "--quiet", "ssh.service", allowed=range(256)).returncode != 0:
+        if time.monotonic() > end:
+            sys.exit(f"guest {vmid} has no running ssh.service {BOOT_LIMIT} s after its start")
+        time.sleep(0.2)
+
+
 def give_host_key(vmid, key):
     present = pct("exec", vmid, "--", "cat", f"{HOST_KEY}.pub", allowed=(0, 1)).stdout
     if present.split()[:2] == key["publicKey"].split()[:2]:
@@ -88,6 +100,7 @@ def ensure(guest):
         change(guest)
     if not running(guest.vmid):
         pct("start", guest.vmid)
+    await_ssh(guest.vmid)
     give_host_key(guest.vmid, first_contact["hostKey"])
 
 

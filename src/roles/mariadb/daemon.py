@@ -107,8 +107,16 @@ class Daemon:
             self.sample = (seen, time.monotonic())
             # Before all have been asked we would take ourselves for the only one.
             if self.asked == set(self.peers):
-                self.writer = writer(self.states())
+                self.assign_writer()
             time.sleep(max(0.0, SAMPLE_EVERY - (time.monotonic() - began)))
+
+    def assign_writer(self):
+        former, self.writer = self.writer, writer(self.states())
+        if former != self.writer:
+            print(f"writer: {self.writer}", flush=True)
+        if former == self.name != self.writer and os.path.exists(server.SOCKET):
+            # Their next statement belongs to the new writer.
+            server.drop_clients()
 
     def watch_peer(self, name):
         address = f"http://{self.members[name]}:{self.port}/state"

@@ -93,6 +93,16 @@ def wsrep(status):
     }
 
 
+def drop_clients():
+    """Ends the sessions of clients from other hosts; those by the unix socket stay."""
+    client = ["mariadb", "--no-defaults", f"--socket={SOCKET}", "--batch", "--skip-column-names"]
+    # Without dirty reads a member that is not Primary answers no SELECT.
+    question = "SET wsrep_dirty_reads = 1; SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST"
+    kills = subprocess.run([*client, "-e", f"{question} WHERE HOST LIKE '%:%'"], capture_output=True, timeout=10).stdout
+    # --force: some may have ended meanwhile.
+    subprocess.run([*client, "--force"], input=kills, capture_output=True, timeout=10)
+
+
 def unit():
     """Whether mariadb.service is running, starting, stopping or stopped."""
     shown = subprocess.run(

@@ -79,15 +79,18 @@ function createGroup(group: string): void {
 }
 
 /**
- * Limits the memory of a group, now or while it runs. Where the kernel has no memory controller there is no limit.
+ * Limits the memory of a group, now or while it runs.
  * @param bytes of memory and page cache together, which is what the kernel counts; undefined: no limit
+ * @returns false where the kernel has no memory controller and so there is no limit
  */
-export function limitMemory(group: string, bytes: number | undefined): void {
+export function limitMemory(group: string, bytes: number | undefined): boolean {
   createGroup(group);
   const memory = memoryV1Path(group);
   const v2 = join(groupPath(group), "memory.max");
   if (memory) writeFileSync(join(memory, "memory.limit_in_bytes"), String(bytes ?? -1));
   else if (existsSync(v2)) writeFileSync(v2, String(bytes ?? "max"));
+  else return false;
+  return true;
 }
 
 /**

@@ -61,7 +61,7 @@ export async function ensureImage(stack: string): Promise<string> {
   const image = imageDirectory();
   if (existsSync(image)) return image;
   makeRoots();
-  await withSharedLock("base image", 900, async () => {
+  await withSharedLock("base-image", 900, async () => {
     if (!existsSync(image)) await build(stack, image);
   });
   return image;
@@ -95,9 +95,7 @@ async function build(stack: string, image: string): Promise<void> {
   await must(
     "finish the base image",
     mortal(stack, ["chroot", aside, "/bin/sh", "-c", FINISH, "sh", proxy]),
-    {
-      limit: 300,
-    },
+    { env, limit: 300 },
   );
   await must("write the base image to disk", ["sync", "--file-system", aside]);
   renameSync(aside, image);

@@ -28,7 +28,8 @@ export async function lockStack(stack: string, command: string): Promise<Lock> {
  */
 export async function withSharedLock<T>(name: string, limit: number, work: () => Promise<T>): Promise<T> {
   const lock = await lockFile(name, limit, name);
-  if (!lock) throw new FarmError(`waited ${limit} s for another run to finish the ${name}: ${holder(name)}`);
+  if (!lock)
+    throw new FarmError(`waited ${limit} s for another run to be done with the ${name}: ${holder(name)}`);
   try {
     return await work();
   } finally {

@@ -8,7 +8,6 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +26,7 @@ import {
 import { cutDisk, ensureDisk, releaseDisk, type Seed, writeSeeds } from "./disk.ts";
 import { ensureImage } from "./image.ts";
 import { initProcess, isRunning, machineGroup } from "./inside.ts";
-import { machineLayout, stackLayout } from "./layout.ts";
+import { machineLayout, stackLayout, writeWhole } from "./layout.ts";
 import { BRIDGE, inNamespace, isWithin, openRange, runInNamespace } from "./network.ts";
 import { proxyAddress } from "./packages.ts";
 import { lastLines, must, waitUntil } from "./run.ts";
@@ -60,12 +59,15 @@ const STOP_LIMIT = 120;
  * Boots a machine in a stack whose network and package proxy run, and waits until its sshd answers. The first boot
  * makes its disk; later ones find it as it was left. A machine that already runs is only waited for. Name,
  * address and memory limit are set anew at each boot, disk size and keys at the first alone.
- * Throws a FarmError with the end of the console when no sshd answers within 30 s.
+ * Throws a FarmError with the end of the console when no sshd answers within 30 s; the machine stays as it is.
  */
 export async function boot(stack: string, spec: MachineSpec): Promise<void> {
   const started = isRunning(stack, spec.name) ? undefined : await launch(stack, spec);
   const script = join(import.meta.dirname, "await-ssh.py");
-  const banner = runInNamespace(stack, ["python3", script, spec.address, String(BOOT_LIMIT)]);
+  const decided = new AbortController();
+  const banner = runInNamespace(stack, ["python3", script, spec.address, String(BOOT_LIMIT)], {
+    signal: decided.signal,
+  });
   const outcomes = [
     banner.then(({ code }) =>
       code === 0 ? "" : `no sshd answers at ${spec.address} within ${BOOT_LIMIT} s`,
@@ -73,6 +75,7 @@ export async function boot(stack: string, spec: MachineSpec): Promise<void> {
   ];
   if (started) outcomes.push(started.ended.then((code) => `it ended with code ${code}`));
   const outcome = await Promise.race(outcomes);
+  decided.abort();
   if (outcome)
     throw new FarmError(
       `${spec.name} does not boot: ${outcome}. Its console:\n${consoleEnd(stack, spec.name)}`,
@@ -114,7 +117,7 @@ export async function prepare(stack: string, spec: MachineSpec): Promise<void> {
       `${spec.name} can't have ${spec.address}: the twin's addresses are ${range ?? "not open"}`,
     );
   for (const dir of ["root", "disk"]) mkdirSync(join(machine.mounts, dir), { recursive: true, mode: 0o700 });
-  writeFileSync(machine.spec, JSON.stringify(spec, null, 2), { mode: 0o600 });
+  writeWhole(machine.spec, JSON.stringify(spec, null, 2));
   writeSeeds(machine.overlay, everyBoot(spec));
   // The disk holds only what differs from the image, so the two belong together for good.
   if (!existsSync(machine.image)) symlinkSync(await ensureImage(stack), machine.image);
@@ -159,14 +162,17 @@ export async function kill(stack: string, names: readonly string[]): Promise<voi
  */
 export async function powerCut(stack: string, names: readonly string[]): Promise<void> {
   for (const name of names) if (!isRunning(stack, name)) throw new FarmError(`${name} is not running`);
-  await Promise.all(names.map((name) => freeze(machineGroup(stack, name))));
-  await Promise.all(
-    names.map((name) => {
-      const [wrapper] = processesIn(join(groupPath(machineGroup(stack, name)), "main"));
-      return cutDisk(`/proc/${wrapper}/root${machineLayout(stack, name).mounts}/disk`);
-    }),
-  );
-  await kill(stack, names);
+  try {
+    await Promise.all(names.map((name) => freeze(machineGroup(stack, name))));
+    await Promise.all(
+      names.map((name) => {
+        const [wrapper] = processesIn(join(groupPath(machineGroup(stack, name)), "main"));
+        return cutDisk(`/proc/${wrapper}/root${machineLayout(stack, name).mounts}/disk`);
+      }),
+    );
+  } finally {
+    await kill(stack, names);
+  }
 }
 
 /**

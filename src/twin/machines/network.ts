@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { BlockList } from "node:net";
 import { join } from "node:path";
 import { FarmError } from "../../shell/errors.ts";
-import { makeRoots, RUN, stackLayout } from "./layout.ts";
+import { makeRoots, RUN, stackLayout, writeWhole } from "./layout.ts";
 import { must, type Result, type RunOptions, run } from "./run.ts";
 
 /** The bridge that all machines of a stack hang on, inside the stack's network namespace. */
@@ -25,7 +25,7 @@ export async function openNetwork(stack: string, range: string): Promise<void> {
 
   makeRoots();
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
-  writeFileSync(rangeFile, range);
+  writeWhole(rangeFile, range);
   await must("keep the twin's addresses from leaving this computer", [
     "ip",
     "route",

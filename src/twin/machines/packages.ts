@@ -26,7 +26,7 @@ const SHARED_GROUP = "packages";
  * socket and another from there to apt-cacher-ng.
  */
 export async function startPackageProxy(stack: string): Promise<void> {
-  await withSharedLock("package proxy's start", 60, async () => {
+  await withSharedLock("package-proxy", 60, async () => {
     if (!isPopulated(`${SHARED_GROUP}/cache`)) await startCache();
     if (!isPopulated(`${SHARED_GROUP}/relay`)) startRelayOutside();
   });
@@ -54,9 +54,9 @@ export async function startPackageProxy(stack: string): Promise<void> {
 /** Stops what serves this stack, and the cache itself once no other stack is open; packages stay cached. */
 export async function stopPackageProxy(stack: string): Promise<void> {
   await killGroup(relayGroup(stack));
-  if (openStacks().some((other) => other !== stack)) return;
-  await killGroup(`${SHARED_GROUP}/relay`);
-  await killGroup(`${SHARED_GROUP}/cache`);
+  await withSharedLock("package-proxy", 60, async () => {
+    if (!openStacks().some((other) => other !== stack)) await killGroup(SHARED_GROUP);
+  });
 }
 
 /** The proxy's address for apt and debootstrap inside the stack's network, as a URL. */
@@ -126,9 +126,10 @@ function startRelayOutside(): void {
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port });
-    socket.on("connect", () => resolve(true));
     socket.on("error", () => resolve(false));
-    socket.on("close", () => socket.destroy());
-    socket.on("connect", () => socket.end());
+    socket.on("connect", () => {
+      socket.end();
+      resolve(true);
+    });
   });
 }

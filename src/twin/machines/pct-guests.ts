@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { stackLayout } from "./layout.ts";
+import { stackLayout, writeWhole } from "./layout.ts";
 
 /** A guest of a machine that plays a Proxmox host. */
 export type Guest = {
@@ -30,8 +30,7 @@ export function findGuest(stack: string, node: string, vmid: number): Guest | un
 export function saveGuest(stack: string, node: string, guest: Guest): void {
   const file = guestFile(stack, node, guest.vmid);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, JSON.stringify(guest, null, 2), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writeWhole(file, JSON.stringify(guest, null, 2));
 }
 
 export function forgetGuest(stack: string, node: string, vmid: number): void {

@@ -10,6 +10,8 @@ export type RunOptions = {
   env?: NodeJS.ProcessEnv;
   /** Seconds after which the command is killed and a FarmError thrown; 60 unless given. */
   limit?: number;
+  /** Ends the command early; the promise then rejects. */
+  signal?: AbortSignal;
 };
 
 /**
@@ -19,7 +21,12 @@ export type RunOptions = {
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
   const [command = "", ...args] = argv;
   const limit = options.limit ?? 60;
-  const child = spawn(command, args, { env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    env: options.env ?? process.env,
+    stdio: ["pipe", "pipe", "pipe"],
+    signal: options.signal,
+    killSignal: "SIGKILL",
+  });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => out.push(chunk));

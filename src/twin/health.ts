@@ -1,0 +1,65 @@
+/** What the hosts say of themselves: their agents' own verification, asked over SSH on all of them at once. */
+
+import { hostPlan } from "../plan/plan.ts";
+import type { TwinFarm } from "./farm.ts";
+import { isRunning } from "./machines/inside.ts";
+import { lastLines } from "./machines/run.ts";
+
+/** Answer of `agent verify`. */
+interface Verification {
+  readonly applied: string | null;
+  readonly inSync: boolean;
+  readonly healthy: boolean;
+  readonly differences: readonly string[];
+  readonly unhealthy: readonly string[];
+  readonly probes?: readonly string[];
+}
+
+export interface HostHealth {
+  readonly host: string;
+  readonly running: boolean;
+  /** Why it can't be asked, where that is so. */
+  readonly unreachable?: string;
+  /** Whether the bundle of the present declaration is what was applied last. */
+  readonly upToDate: boolean;
+  readonly probes: number;
+  readonly unhealthy: readonly string[];
+  readonly drift: readonly string[];
+}
+
+/** Seconds for a host's answer; its probes ask for at most ten each, side by side. */
+const ANSWER_LIMIT = 40;
+
+async function healthOf(farm: TwinFarm, host: string): Promise<HostHealth> {
+  const nothing = { host, upToDate: false, probes: 0, unhealthy: [], drift: [] };
+  if (!isRunning(farm.stack, host)) return { ...nothing, running: false, unreachable: "its machine is off" };
+  try {
+    const { code, stdout, stderr } = await farm.ssh.run(
+      farm.target(host),
+      "/usr/local/lib/farm/agent verify",
+      {
+        limit: ANSWER_LIMIT,
+      },
+    );
+    if (code !== 0) return { ...nothing, running: true, unreachable: lastLines(stderr || stdout, 2) };
+    const said: Verification = JSON.parse(lastLines(stdout, 1));
+    return {
+      host,
+      running: true,
+      upToDate: said.applied === hostPlan(farm.plan, host).sha256,
+      probes: said.probes?.length ?? 0,
+      unhealthy: said.unhealthy,
+      drift: said.differences,
+    };
+  } catch (error) {
+    return { ...nothing, running: true, unreachable: (error as Error).message };
+  }
+}
+
+/** Health of all hosts, in the order of the inventory. Reads only. */
+export function askHosts(farm: TwinFarm): Promise<HostHealth[]> {
+  return Promise.all(farm.inventory.hosts.map((host) => healthOf(farm, host.id)));
+}
+
+export const isGreen = (health: HostHealth): boolean =>
+  health.unreachable === undefined && health.unhealthy.length === 0;

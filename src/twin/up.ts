@@ -1,0 +1,188 @@
+/** `farm twin up`: from whatever is there to the declared farm, running and healthy. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import Table from "cli-table3";
+import { Listr, PRESET_TIMER } from "listr2";
+import type { Host } from "../inventory/schema.ts";
+import { FarmError } from "../shell/errors.ts";
+import { previewPlan } from "../shell/stack.ts";
+import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
+import { runProgram, type Summary } from "./engine/engine.ts";
+import { ResourceState } from "./engine/state.ts";
+import { openFarm, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
+import { askHosts, type HostHealth, isGreen } from "./health.ts";
+import { ensureImage } from "./machines/image.ts";
+import { lockStack } from "./machines/lock.ts";
+import { boot, bootAgain, listMachines } from "./machines/machine.ts";
+import { openNetwork } from "./machines/network.ts";
+import { startPackageProxy } from "./machines/packages.ts";
+import { pctBinds, servePct } from "./machines/pct.ts";
+import { ensurePrerequisites } from "./machines/prerequisites.ts";
+import { differences, TWIN_RANGE } from "./settings.ts";
+
+/** Seconds from the program's end until every probe says yes; a cluster cut off at once comes back in 40. */
+const HEALTHY_WITHIN = 120;
+/** A server that we rent whole has terabytes, of which its part in the twin needs next to nothing. */
+const DEDICATED_DISK = 20e9;
+
+interface Context {
+  readonly servers: { close(): Promise<void> }[];
+  farm: TwinFarm;
+  summary: Summary;
+  health: HostHealth[];
+  addresses: Address[];
+}
+
+const dedicated = (farm: TwinFarm): Host[] =>
+  farm.inventory.hosts.filter((h) => h.origin.kind === "dedicated");
+
+/** Servers that exist before the program runs, and whatever was made by earlier runs and is off. */
+async function bootMachines(farm: TwinFarm): Promise<string[]> {
+  const known = listMachines(farm.stack);
+  const first = dedicated(farm).filter((host) => !known.some((m) => m.name === host.id));
+  const again = known.filter((m) => !m.running).map((m) => m.name);
+  await Promise.all([
+    ...first.map((host) =>
+      boot(farm.stack, {
+        name: host.id,
+        address: host.address,
+        prefixLength: Number(TWIN_RANGE.split("/")[1]),
+        diskBytes: Math.min(host.disk, DEDICATED_DISK),
+        hostKey: farm.keys.sshHostKey(host.id),
+        authorizedKeys: farm.inventory.administrators.flatMap((a) => a.keys),
+        binds: pctBinds(farm.stack, host.id),
+      }),
+    ),
+    ...again.map((name) => bootAgain(farm.stack, name)),
+  ]);
+  return [...first.map((host) => host.id), ...again];
+}
+
+/** Asks all hosts until every probe says yes. Throws a FarmError that names those that do not. */
+async function awaitHealth(farm: TwinFarm, say: (text: string) => void): Promise<HostHealth[]> {
+  const end = performance.now() + HEALTHY_WITHIN * 1000;
+  for (;;) {
+    const health = await askHosts(farm);
+    const red = health.filter((h) => !isGreen(h));
+    if (red.length === 0) return health;
+    const why = red.map((h) => `${h.host}: ${h.unreachable ?? h.unhealthy.join("; ")}`);
+    say(why.join(" | "));
+    if (performance.now() > end)
+      throw new FarmError(`not healthy within ${HEALTHY_WITHIN} s\n${why.map((w) => `  - ${w}`).join("\n")}`);
+    await pause(500);
+  }
+}
+
+const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;
+const timer = { ...PRESET_TIMER, field: seconds };
+
+function tasks(stack: string, port: number): Listr<Context> {
+  return new Listr<Context>(
+    [
+      {
+        title: "What this computer needs",
+        task: async (_, task) => {
+          const installed = await ensurePrerequisites();
+          if (installed.length > 0) task.title += `: installed ${installed.join(", ")}`;
+        },
+      },
+      {
+        title: "Declaration",
+        task: async (context, task) => {
+          context.farm = await openFarm(stack);
+          await refuseBusyPorts(context.farm, port);
+          task.title += `: ${context.farm.inventory.hosts.length} hosts`;
+        },
+      },
+      {
+        title: "Network without a way out, package proxy",
+        task: async () => {
+          await openNetwork(stack, TWIN_RANGE);
+          await startPackageProxy(stack);
+        },
+      },
+      { title: "Base image (Debian 13)", task: async () => void (await ensureImage(stack)) },
+      {
+        title: "Machines",
+        task: async (context, task) => {
+          for (const host of dedicated(context.farm)) context.servers.push(await servePct(stack, host.id));
+          const booted = await bootMachines(context.farm);
+          if (booted.length > 0) task.title += `: booted ${booted.join(", ")}`;
+        },
+      },
+      {
+        title: "Program",
+        task: async (context, task) => {
+          const { farm } = context;
+          const state = new ResourceState(resourceFile(stack));
+          context.summary = await runProgram(stack, farm.settings, state, farm.ssh, (line) => {
+            task.output = line;
+          });
+          const { created, updated, deleted, unchanged } = context.summary;
+          task.title += `: ${created.length} created, ${updated.length} updated, ${deleted.length} deleted, ${unchanged} unchanged`;
+        },
+      },
+      {
+        title: "Health",
+        task: async (context, task) => {
+          context.health = await awaitHealth(context.farm, (text) => {
+            task.output = text;
+          });
+          task.title += `: ${context.health.reduce((sum, h) => sum + h.probes, 0)} probes say yes`;
+        },
+      },
+      {
+        title: "Way in for your browser",
+        task: async (context) => {
+          context.addresses = await openBrowserPorts(context.farm, port);
+        },
+      },
+    ],
+    // The default renderer redraws a terminal; where there is none the simple one prints line by line.
+    {
+      rendererOptions: { timer },
+      fallbackRenderer: "simple",
+      fallbackRendererOptions: { timer },
+    },
+  );
+}
+
+function report({ farm, health, addresses }: Context): string {
+  const table = new Table({
+    head: ["host", "address", "mesh", "roles", "probes"],
+    style: { head: [], border: [] },
+  });
+  for (const { host, roles } of farm.plan.hosts) {
+    const said = health.find((h) => h.host === host.id);
+    table.push([host.id, host.address, host.mesh, roles.join(", "), `${said?.probes ?? 0} yes`]);
+  }
+  const drifted = health.filter((h) => h.drift.length > 0);
+  const different = differences(farm.stack, farm.settings);
+  return [
+    table.toString(),
+    ...drifted.map((h) => `${h.host} differs from what was applied: ${h.drift.join("; ")}`),
+    ...addresses.map(({ application, url }) => `${application.title.ru} (${application.title.en}): ${url}`),
+    `The twin differs from the real stack in ${different.length} keys: ${different.map((key) => `farms:${key}`).join(", ")}`,
+  ].join("\n");
+}
+
+/**
+ * Brings the twin of a stack up: installs what this computer needs, boots, runs the Pulumi program, waits until every
+ * probe says yes. Shows its progress and ends with a table. `port` is the first one on 127.0.0.1 for a browser.
+ * Throws a FarmError for whatever a person can mend; another run then goes on from where this one ended.
+ */
+export async function up(stack: string, port: number): Promise<void> {
+  requireRoot();
+  // Whatever is wrong in the declaration is said before anything is touched.
+  previewPlan(stack);
+  const began = performance.now();
+  const context: Context = { servers: [], health: [], addresses: [] } as unknown as Context;
+  const lock = await lockStack(stack, `farm twin up ${stack}`);
+  try {
+    await tasks(stack, port).run(context);
+    process.stdout.write(`${report(context)}\nDone in ${seconds(performance.now() - began)}.\n`);
+  } finally {
+    for (const server of context.servers) await server.close();
+    lock.release();
+  }
+}
