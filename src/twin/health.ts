@@ -13,6 +13,7 @@ interface Verification {
   readonly differences: readonly string[];
   readonly unhealthy: readonly string[];
   readonly probes?: readonly string[];
+  readonly units: Readonly<Record<string, number>>;
 }
 
 export interface HostHealth {
@@ -23,6 +24,8 @@ export interface HostHealth {
   /** Whether the bundle of the present declaration is what was applied last. */
   readonly upToDate: boolean;
   readonly probes: number;
+  /** Units that are declared for it. */
+  readonly units: number;
   readonly unhealthy: readonly string[];
   readonly drift: readonly string[];
 }
@@ -31,7 +34,7 @@ export interface HostHealth {
 const ANSWER_LIMIT = 40;
 
 async function healthOf(farm: TwinFarm, host: string): Promise<HostHealth> {
-  const nothing = { host, upToDate: false, probes: 0, unhealthy: [], drift: [] };
+  const nothing = { host, upToDate: false, probes: 0, units: 0, unhealthy: [], drift: [] };
   if (!isRunning(farm.stack, host)) return { ...nothing, running: false, unreachable: "its machine is off" };
   try {
     const { code, stdout, stderr } = await farm.ssh.run(
@@ -48,6 +51,7 @@ async function healthOf(farm: TwinFarm, host: string): Promise<HostHealth> {
       running: true,
       upToDate: said.applied === hostPlan(farm.plan, host).sha256,
       probes: said.probes?.length ?? 0,
+      units: Object.keys(said.units).length,
       unhealthy: said.unhealthy,
       drift: said.differences,
     };
