@@ -17,7 +17,7 @@ function settings(): Settings {
   return Object.fromEntries(entries);
 }
 
-function run(): Outputs | undefined {
+function run(): Outputs {
   try {
     return registerFarm(pulumi.getStack(), settings());
   } catch (error) {
@@ -26,4 +26,4 @@ function run(): Outputs | undefined {
   }
 }
 
-export const outputs = run();
+export const { hosts, clusters, applications } = run();

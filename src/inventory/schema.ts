@@ -108,7 +108,7 @@ export const administratorSchema = z.strictObject({
   keys: z.array(sshKey).min(1, "an administrator needs at least one public SSH key"),
 });
 
-/** What the environment demands of the placement of a quorum (shared rule: see docs/placement.md). */
+/** What the environment demands of the placement of a quorum (why: README, "Placement"). */
 const placementSchema = z.strictObject({
   failureDomains: z.int().min(1),
   providers: z.int().min(1),

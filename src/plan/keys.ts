@@ -67,6 +67,16 @@ export function parseMasterKey(text: string | undefined): Buffer {
   return key;
 }
 
+/** A host's key stands in the bundles of all its peers; deriving it once takes a large plan from minutes to seconds. */
+function remembered(make: (host: string) => KeyPair): (host: string) => KeyPair {
+  const pairs = new Map<string, KeyPair>();
+  return (host) => {
+    const pair = pairs.get(host) ?? make(host);
+    pairs.set(host, pair);
+    return pair;
+  };
+}
+
 /**
  * Derives the secrets of a stack with HKDF-SHA256 (RFC 5869) from its master key (32 bytes, base64). The
  * name's generation is part of the derivation: raising it makes a new secret.
@@ -80,22 +90,22 @@ export function deriveKeys(
   const derive = (name: string): Buffer =>
     Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${generations[name] ?? 1}`, 32));
 
-  const wireguard = (host: string): KeyPair => {
+  const wireguard = remembered((host) => {
     const scalar = clamp(derive(`wireguard/${host}`));
     return {
       privateKey: scalar.toString("base64"),
       publicKey: rawPublicKey(privateKey("x25519", scalar)).toString("base64"),
     };
-  };
+  });
 
-  const sshHostKey = (host: string): KeyPair => {
+  const sshHostKey = remembered((host) => {
     const key = privateKey("ed25519", derive(`ssh-host-key/${host}`));
     const blob = Buffer.concat([sshString("ssh-ed25519"), sshString(rawPublicKey(key))]);
     return {
       privateKey: key.export({ format: "pem", type: "pkcs8" }).toString(),
       publicKey: `ssh-ed25519 ${blob.toString("base64")}`,
     };
-  };
+  });
 
   return {
     wireguard,

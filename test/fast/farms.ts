@@ -21,18 +21,21 @@ export function planOf(inventory: Inventory): Plan {
 }
 
 /**
- * A farm of `count` hosts (a multiple of ten): for each ten hosts a Proxmox host with a cluster of three, five web
- * nodes with an application each on two of them, and one edge host.
+ * A farm of `count` hosts (a multiple of ten): for each ten hosts a Proxmox host, a cluster of three, and an application
+ * on six web nodes; in the first three tens the last of these is an edge host instead, which serves all applications.
  */
 export function generatedInventory(count: number): Inventory {
   const groups = Array.from({ length: count / 10 }, (_, group) => group);
   const address = (network: number, group: number, number: number): string =>
     `10.${network}.${group % 250}.${Math.floor(group / 250) * 20 + number + 1}`;
+  const edges = 3;
+  const nodes = (group: number): string[] =>
+    [1, 2, 3, 4, 5, 6].slice(0, group < edges ? 5 : 6).map((n) => `web${group}x${n}`);
   const names = (group: number): string[] => [
     `metal${group}`,
     ...[1, 2, 3].map((n) => `db${group}x${n}`),
-    ...[1, 2, 3, 4, 5].map((n) => `web${group}x${n}`),
-    `edge${group}`,
+    ...nodes(group),
+    ...(group < edges ? [`edge${group}`] : []),
   ];
   const farm: FarmDeclaration = {
     ...lab,
@@ -62,10 +65,10 @@ export function generatedInventory(count: number): Inventory {
       language: "en",
       database: { cluster: `mariadb${group}` },
       hostnames: [`wiki${group}.opplet.net`],
-      nodes: [1, 2, 3, 4, 5].map((n) => `web${group}x${n}`),
+      nodes: nodes(group),
       storage: { uploads: "off" },
     })),
-    edge: { hosts: groups.map((group) => `edge${group}`) },
+    edge: { hosts: groups.slice(0, edges).map((group) => `edge${group}`) },
   };
   const addresses = Object.fromEntries(
     groups.flatMap((group) => names(group).map((id, index) => [id, address(90, group, index)])),

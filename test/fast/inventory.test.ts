@@ -42,28 +42,28 @@ const refused: [string, Change, RegExp][] = [
   [
     "two hosts with one address",
     (_, settings) => {
-      Object.assign(settings["addresses"] as object, { db2: "10.90.0.11" });
+      Object.assign(settings.addresses as object, { db2: "10.90.0.11" });
     },
     /hosts db1 and db2 have one address, 10\.90\.0\.11/,
   ],
   [
     "a host without an address",
     (_, settings) => {
-      delete (settings["addresses"] as Record<string, string>)["web2"];
+      delete (settings.addresses as Record<string, string>).web2;
     },
     /host web2 has no address; write one: pulumi config set --path 'farms:addresses\.web2' ADDRESS/,
   ],
   [
     "a wrong address",
     (_, settings) => {
-      Object.assign(settings["addresses"] as object, { db1: "10.90.0.256" });
+      Object.assign(settings.addresses as object, { db1: "10.90.0.256" });
     },
     /addresses\.db1: write an IPv4 address/,
   ],
   [
     "an address of no host",
     (_, settings) => {
-      Object.assign(settings["addresses"] as object, { db9: "10.90.0.99" });
+      Object.assign(settings.addresses as object, { db9: "10.90.0.99" });
     },
     /address for "db9", which is no host/,
   ],
@@ -182,14 +182,14 @@ const refused: [string, Change, RegExp][] = [
   [
     "an administrator without a good key",
     (_, settings) => {
-      settings["administrators"] = [{ name: "someone", languages: ["en"], keys: ["ssh-dss AAAA"] }];
+      settings.administrators = [{ name: "someone", languages: ["en"], keys: ["ssh-dss AAAA"] }];
     },
     /administrators\[0\]\.keys\[0\]: write the one line of a public key file/,
   ],
   [
     "no administrators",
     (_, settings) => {
-      settings["administrators"] = [];
+      settings.administrators = [];
     },
     /administrators/,
   ],
@@ -225,7 +225,7 @@ test("members of a quorum that are far apart are refused by name", () => {
       memory: "8 GB",
       disk: "50 GB",
     });
-    Object.assign(settings["addresses"] as object, { far1: "10.91.0.1" });
+    Object.assign(settings.addresses as object, { far1: "10.91.0.1" });
     farm.clusters![0]!.members = ["db1", "db2", "far1"];
   });
   assert.match(message, /db1 and far1 are 105 ms apart, at most 10 ms/);

@@ -35,25 +35,35 @@ class Engine {
   readonly #progress: Progress;
   readonly #seen = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
-  readonly failures: Error[] = [];
+  #failure: Error | undefined;
+  /** Rejects with the first failure; a program whose resource failed may wait for it for ever. */
+  readonly failed: Promise<never>;
+  #fail: (error: Error) => void = () => {};
   readonly summary: Summary = { created: [], updated: [], deleted: [], unchanged: 0 };
 
   constructor(state: ResourceState, ssh: SshPool, progress: Progress) {
     this.#state = state;
     this.#ssh = ssh;
     this.#progress = progress;
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => {});
   }
 
   /** Answers the registration of one resource; called by the SDK as soon as all it depends on is there. */
   async register(args: pulumi.runtime.MockResourceArgs): Promise<pulumi.runtime.MockResourceResult> {
     const inputs = reveal(args.inputs) as Properties;
     if (args.custom !== true) return { id: undefined, state: inputs };
+    // As the engine does: what is under way ends, nothing new begins.
+    if (this.#failure !== undefined) throw this.#failure;
     const work = this.#apply(args.type, args.name, inputs);
     this.#pending.add(work);
     try {
       return { id: args.name, state: await work };
     } catch (error) {
-      this.failures.push(error as Error);
+      this.#failure ??= error as Error;
+      this.#fail(this.#failure);
       throw error;
     } finally {
       this.#pending.delete(work);
@@ -129,18 +139,17 @@ export async function runProgram(
     false,
   );
   pulumi.runtime.setAllConfig(toConfig(settings), [`${PROJECT}:masterKey`, `${PROJECT}:privateKey`]);
-  // The SDK rejects every promise that hangs on a failed resource; the failure itself is reported once, below.
+  // The SDK rejects every promise that hangs on a failed resource, some long after; we report the failure itself, once.
   const quiet = (): void => {};
   process.on("unhandledRejection", quiet);
   try {
-    await pulumi.runtime.runInPulumiStack(() => import("../../../stacks/index.ts"));
-    await pulumi.runtime.disconnect();
+    const program = pulumi.runtime.runInPulumiStack(() => import("../../../stacks/index.ts"));
+    await Promise.race([program.then(() => pulumi.runtime.disconnect()), engine.failed]);
   } catch (error) {
     await engine.settle();
-    throw engine.failures[0] ?? error;
-  } finally {
-    process.off("unhandledRejection", quiet);
+    throw error;
   }
+  process.off("unhandledRejection", quiet);
   await engine.removeUndeclared();
   return engine.summary;
 }

@@ -1,0 +1,287 @@
+/**
+ * Measures the figures that README.md gives, on the lab's twin, and prints them as a table with how each was measured.
+ * `npm run bench` measures all of them (about 25 minutes), `npm run bench -- NAME…` some. It is no test: it judges
+ * nothing and fails only when something does not work at all.
+ */
+import { execFileSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Table from "cli-table3";
+import { hostPlan } from "../src/plan/plan.ts";
+import { groupPath } from "../src/twin/machines/cgroup.ts";
+import { machineGroup } from "../src/twin/machines/inside.ts";
+import { generatedInventory, planOf } from "../test/fast/farms.ts";
+import {
+  bootHosts,
+  cutPower,
+  DATABASES,
+  killHosts,
+  type Measured,
+  underEdits,
+  underInserts,
+  writerOf,
+} from "../test/machines/faults.ts";
+import { awaitGreen, farm, labUp, on, ROOT } from "../test/machines/lab-farm.ts";
+
+interface Row {
+  readonly what: string;
+  readonly how: string;
+  readonly figures: readonly number[];
+  readonly unit: string;
+}
+
+const seconds = async (work: () => Promise<unknown>): Promise<number> => {
+  const began = performance.now();
+  await work();
+  return (performance.now() - began) / 1000;
+};
+
+async function times(count: number, work: (run: number) => Promise<number>): Promise<number[]> {
+  const figures: number[] = [];
+  for (let run = 0; run < count; run += 1) figures.push(await work(run));
+  return figures;
+}
+
+async function succeed(argv: readonly string[], root = ROOT): Promise<string> {
+  const { code, stdout, stderr } = await farm(argv, 900, root);
+  if (code !== 0) throw new Error(`farm ${argv.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+/** Plans in a process of its own, so that its memory is its own. */
+async function planLarge(): Promise<Row[]> {
+  const runs = await times(5, async () => {
+    const output = execFileSync(process.execPath, [import.meta.filename, "--plan-once"], {
+      encoding: "utf8",
+    });
+    runsMemory.push(Number(output.trim().split(" ")[1]));
+    return Number(output.split(" ")[0]);
+  });
+  return [
+    {
+      what: "plan of 1,000 hosts",
+      how: "inventory and plan in one process, start of Node not counted, 5 runs",
+      figures: runs,
+      unit: "s",
+    },
+    { what: "its memory", how: "largest resident size of those processes", figures: runsMemory, unit: "MB" },
+  ];
+}
+const runsMemory: number[] = [];
+
+async function nothingToDo(): Promise<Row[]> {
+  const lab = await labUp();
+  const up = await times(5, () => seconds(() => succeed(["twin", "up"])));
+  const { bundle } = hostPlan(lab.plan, "web1");
+  const agent = await times(10, async () => {
+    const command = "bash -c 'TIMEFORMAT=%R; time /usr/local/lib/farm/agent apply >/dev/null 2>&1' 2>&1";
+    return Number(await on(lab, "web1", command, bundle));
+  });
+  return [
+    { what: "twin up, nothing to do", how: "whole command, 5 runs", figures: up, unit: "s" },
+    {
+      what: "the agent, nothing to do, web1",
+      how: "whole process on the host, probes asked, 10 runs",
+      figures: agent,
+      unit: "s",
+    },
+  ];
+}
+
+/** One line of the edge's proxy changed in a copy of the program, applied from there, and back, in turn. */
+async function oneFile(): Promise<Row[]> {
+  await labUp();
+  const copy = mkdtempSync(join(tmpdir(), "farms-bench-"));
+  try {
+    for (const part of [
+      "package.json",
+      "package-lock.json",
+      "Pulumi.yaml",
+      "Pulumi.lab.yaml",
+      "scripts",
+      "src",
+      "stacks",
+    ])
+      cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+    const config = join(copy, "src/roles/edge/config.ts");
+    writeFileSync(
+      config,
+      readFileSync(config, "utf8").replace(
+        "timeout connect",
+        "# a line that changes nothing\n  timeout connect",
+      ),
+    );
+    const figures = await times(6, (run) =>
+      seconds(() => succeed(["twin", "up"], run % 2 === 0 ? copy : ROOT)),
+    );
+    return [
+      {
+        what: "one changed file on one host",
+        how: "twin up: validated, reloaded, probed, all hosts asked for their health; 6 runs",
+        figures,
+        unit: "s",
+      },
+    ];
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
+async function upAfterDown(): Promise<Row[]> {
+  await labUp();
+  const figures = await times(3, async () => {
+    await succeed(["twin", "down"]);
+    return seconds(() => succeed(["twin", "up"]));
+  });
+  return [
+    {
+      what: "twin up after down",
+      how: "machines powered off in order, until every probe says yes, 3 runs",
+      figures,
+      unit: "s",
+    },
+  ];
+}
+
+async function upFromImage(): Promise<Row[]> {
+  const figures = await times(2, async () => {
+    await succeed(["twin", "down", "--purge"]);
+    return seconds(() => succeed(["twin", "up"]));
+  });
+  return [
+    {
+      what: "twin up from nothing but image and packages",
+      how: "after down --purge, 2 runs",
+      figures,
+      unit: "s",
+    },
+  ];
+}
+
+/** Proportional set size of all processes of a machine, MB. */
+function machineMemory(name: string): number {
+  const group = groupPath(machineGroup("lab", name));
+  const pids = readdirSync(group, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith("cgroup.procs"))
+    .flatMap((file) => readFileSync(join(group, file), "utf8").split("\n").filter(Boolean));
+  const sizes = pids.map((pid) => {
+    const file = `/proc/${pid}/smaps_rollup`;
+    return existsSync(file) ? Number(/^Pss:\s+(\d+)/m.exec(readFileSync(file, "utf8"))?.[1] ?? 0) / 1000 : 0;
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function memory(): Promise<Row[]> {
+  const lab = await labUp();
+  const figures = [lab.inventory.hosts.reduce((sum, host) => sum + machineMemory(host.id), 0)];
+  return [
+    {
+      what: "memory of the running lab",
+      how: "proportional set sizes of all processes of its machines, once",
+      figures,
+      unit: "MB",
+    },
+  ];
+}
+
+function measured(what: string, how: string, runs: readonly Measured[]): Row[] {
+  const lost = runs.map((m) => m.lost);
+  const acknowledged = runs.reduce((sum, m) => sum + m.acknowledged, 0);
+  return [
+    { what: `${what}: longest gap`, how, figures: runs.map((m) => m.gap), unit: "s" },
+    {
+      what: `${what}: acknowledged and lost`,
+      how: `of ${acknowledged} acknowledged in all runs`,
+      figures: lost,
+      unit: "writes",
+    },
+  ];
+}
+
+async function writerKilled(): Promise<Row[]> {
+  const lab = await labUp();
+  const runs: Measured[] = [];
+  for (let run = 0; run < 10; run += 1) {
+    const writer = await writerOf(lab);
+    runs.push(await underEdits(lab, () => killHosts(lab, [writer])));
+    await bootHosts([writer]);
+    await awaitGreen(lab, 60);
+  }
+  return measured("writer's machine killed", "page edits through the edge, one after another, 10 runs", runs);
+}
+
+async function powerCuts(): Promise<Row[]> {
+  const lab = await labUp();
+  const cut = async (): Promise<void> => {
+    await cutPower(lab, DATABASES);
+    await bootHosts(DATABASES);
+  };
+  const cutOnce = async (): Promise<Measured> => {
+    const found = await underInserts(lab, cut, 60, 3);
+    await awaitGreen(lab, 60);
+    return found;
+  };
+  const flushed = [await cutOnce(), await cutOnce(), await cutOnce()];
+  for (const host of DATABASES)
+    await on(lab, host, "mariadb", "SET GLOBAL innodb_flush_log_at_trx_commit = 0");
+  const how = "power of db1, db2, db3 cut at once and switched on again, inserts through web1's proxy";
+  return [
+    ...measured("power cut", `${how}, 3 runs`, flushed),
+    ...measured("power cut, flush 0", `${how}, once`, [await cutOnce()]),
+  ];
+}
+
+const benches: Record<string, () => Promise<Row[]>> = {
+  plan: planLarge,
+  nothing: nothingToDo,
+  file: oneFile,
+  memory,
+  down: upAfterDown,
+  purge: upFromImage,
+  writer: writerKilled,
+  power: powerCuts,
+};
+
+function median(figures: readonly number[]): number {
+  const sorted = [...figures].sort((a, b) => a - b);
+  return (
+    ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) /
+    2
+  );
+}
+
+const short = (figure: number): string => figure.toFixed(figure >= 100 || Number.isInteger(figure) ? 0 : 2);
+
+async function main(names: readonly string[]): Promise<void> {
+  if (names[0] === "--plan-once") {
+    const took = await seconds(async () => planOf(generatedInventory(1000)));
+    process.stdout.write(`${took} ${process.resourceUsage().maxRSS / 1000}\n`);
+    return;
+  }
+  const table = new Table({
+    head: ["what", "min", "median", "max", "unit", "how"],
+    style: { head: [], border: [] },
+  });
+  for (const [name, bench] of Object.entries(benches)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    process.stderr.write(`bench: ${name}\n`);
+    for (const { what, figures, unit, how } of await bench()) {
+      const all = [Math.min(...figures), median(figures), Math.max(...figures)];
+      table.push([what, ...all.map(short), unit, how]);
+    }
+  }
+  process.stdout.write(`${table}\n`);
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,180 @@
+/** What the hosts' packet filters let in and out, compared with what roles declare, by looking and by trying. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { HostPlan } from "../../src/plan/plan.ts";
+import type { TwinFarm } from "../../src/twin/farm.ts";
+import { runInNamespace } from "../../src/twin/machines/network.ts";
+import { run } from "../../src/twin/machines/run.ts";
+import { labUp, on, withoutRoot } from "./lab-farm.ts";
+
+/** Ports that are open at an address, of all 65,535, found by trying each; runs wherever Python does. */
+const SCAN = `
+import asyncio, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (9000, 9000))
+async def main(address):
+    gate = asyncio.Semaphore(4000)
+    async def attempt(port):
+        async with gate:
+            try:
+                _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 0.7)
+                writer.close()
+                return port
+            except (OSError, asyncio.TimeoutError):
+                return None
+    found = await asyncio.gather(*(attempt(port) for port in range(1, 65536)))
+    print(*[port for port in found if port])
+asyncio.run(main(sys.argv[1]))
+`;
+
+const scanFrom = (lab: TwinFarm, host: string, address: string): Promise<string> =>
+  on(lab, host, `python3 - ${address}`, SCAN);
+
+const numbers = (text: string): number[] =>
+  text
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean)
+    .map(Number)
+    .sort((a, b) => a - b);
+
+const declared = (plan: HostPlan, reach: string, protocol = "tcp"): number[] =>
+  plan.state.listens
+    .filter((l) => l.reach === reach && l.protocol === protocol)
+    .map((l) => l.port)
+    .sort((a, b) => a - b);
+
+/** A drop counter of a host's own table. */
+async function counter(lab: TwinFarm, host: string, name: string): Promise<number> {
+  return Number(/packets (\d+)/.exec(await on(lab, host, `nft list counter inet farm ${name}`))?.[1]);
+}
+
+test("ports and egress", { skip: withoutRoot }, async (t) => {
+  const lab = await labUp();
+
+  await t.test(
+    "every socket that is open beyond loopback is declared, and every declared one is open",
+    async () => {
+      for (const plan of lab.plan.hosts) {
+        const lines = (await on(lab, plan.host.id, "ss -Hltunp")).trim().split("\n");
+        const open = new Set<string>();
+        for (const line of lines) {
+          const [protocol, , , , local = ""] = line.trim().split(/\s+/);
+          if (!/^(127\.|\[::1\]|::1)/.test(local))
+            open.add(`${protocol} ${local.slice(local.lastIndexOf(":") + 1)}`);
+        }
+        const wanted = plan.state.listens
+          .filter((l) => l.reach !== "local")
+          .map((l) => `${l.protocol} ${l.port}`);
+        // Galera opens its transfer port (4444) for the time of a transfer alone.
+        const always = wanted.filter((entry) => entry !== "tcp 4444");
+        assert.deepEqual(
+          [...open].filter((entry) => !wanted.includes(entry)),
+          [],
+          `${plan.host.id} listens undeclared`,
+        );
+        assert.deepEqual(
+          always.filter((entry) => !open.has(entry)),
+          [],
+          `${plan.host.id} does not listen as declared`,
+        );
+      }
+    },
+  );
+
+  await t.test(
+    "a scan of all TCP ports from outside finds what is declared for the world, on every host",
+    async () => {
+      for (const plan of lab.plan.hosts) {
+        const { code, stdout, stderr } = await runInNamespace(
+          "lab",
+          ["python3", "-c", SCAN, plan.host.address],
+          { limit: 120 },
+        );
+        assert.equal(code, 0, stderr);
+        assert.deepEqual(numbers(stdout), declared(plan, "world"), plan.host.id);
+      }
+    },
+  );
+
+  await t.test(
+    "a web host that lost its own filter finds on a database host what is declared for it, and no more",
+    async () => {
+      const handle = "nft -ae insert rule inet farm output accept | sed -n 's/.*# handle //p'";
+      const rule = (await on(lab, "web1", handle)).trim();
+      try {
+        const dropped = await counter(lab, "db1", "dropped_in");
+        const found = numbers(await scanFrom(lab, "web1", "10.80.0.11"));
+        assert.deepEqual(found, [3306, 9200]);
+        assert((await counter(lab, "db1", "dropped_in")) - dropped > 60_000, "db1 dropped the rest");
+      } finally {
+        await on(lab, "web1", `nft delete rule inet farm output handle ${rule}`);
+      }
+    },
+  );
+
+  await t.test(
+    "egress to what is not declared is refused at once and counted; what is declared passes",
+    async () => {
+      const attempt = (address: string, port: number): string =>
+        `python3 -c 'import socket,time; t=time.monotonic(); s=socket.socket(); s.settimeout(5); print(s.connect_ex(("${address}", ${port})), round(time.monotonic()-t, 1))'`;
+      const refused = await counter(lab, "web1", "refused_out");
+      for (const [address, port] of [
+        ["10.80.0.11", 22],
+        ["10.90.0.1", 22],
+        ["10.80.0.11", 4567],
+        ["10.90.0.11", 22],
+      ] as const) {
+        const [error, seconds] = numbers(
+          await on(lab, "web1", attempt(address, port)).then((s) => s.replace(/\n/, "")),
+        );
+        assert.notEqual(error, 0, `web1 reaches ${address}:${port}`);
+        assert(
+          Number(seconds) < 2 || Number(error) < 2,
+          `web1 is told at once that ${address}:${port} is refused`,
+        );
+      }
+      assert((await counter(lab, "web1", "refused_out")) >= refused + 4);
+      for (const [address, port] of [
+        ["10.80.0.11", 3306],
+        ["10.90.0.1", 3142],
+      ] as const)
+        assert.match(await on(lab, "web1", attempt(address, port)), /^0 /, `web1 reaches ${address}:${port}`);
+    },
+  );
+
+  await t.test(
+    "there is no way out: not for a host that lost its filter, and not from this computer in",
+    async () => {
+      const rule = (
+        await on(lab, "web1", "nft -ae insert rule inet farm output accept | sed -n 's/.*# handle //p'")
+      ).trim();
+      try {
+        // A documentation address (RFC 5737): nothing is sent, since there is no route for it.
+        const outcome = await on(lab, "web1", "ip route get 192.0.2.1 2>&1 || true");
+        assert.match(outcome, /Network is unreachable/);
+      } finally {
+        await on(lab, "web1", `nft delete rule inet farm output handle ${rule}`);
+      }
+      const outside = await run(["ip", "route", "get", "10.90.0.11"]);
+      assert.notEqual(outside.code, 0, outside.stdout);
+    },
+  );
+
+  await t.test("portmapper is masked and SSH takes keys alone, for listed accounts", async () => {
+    for (const { host } of lab.plan.hosts) {
+      assert.match(
+        await on(lab, host.id, "systemctl show -P LoadState rpcbind.service rpcbind.socket"),
+        /^masked\n+masked$/m,
+      );
+      const settings = await on(lab, host.id, "sshd -T");
+      for (const line of [
+        "passwordauthentication no",
+        "kbdinteractiveauthentication no",
+        "permitrootlogin without-password",
+      ])
+        assert.match(settings, new RegExp(`^${line}$`, "m"), host.id);
+      assert.match(settings, /^allowusers root$/m);
+      assert.match(settings, /^allowusers twin$/m);
+    }
+  });
+});

@@ -1,0 +1,76 @@
+/** The lab's twin for tests: brought up by the very command of the README, left running, put back after each fault. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { openRunningFarm, type TwinFarm } from "../../src/twin/farm.ts";
+import { askHosts, isGreen } from "../../src/twin/health.ts";
+import { inNamespace } from "../../src/twin/machines/network.ts";
+import { type Result, run } from "../../src/twin/machines/run.ts";
+
+export const ROOT = join(import.meta.dirname, "../..");
+/** Why a test that boots machines is skipped, or false when it is not. */
+export const withoutRoot: string | false =
+  process.getuid?.() === 0 ? false : "boots machines, which needs root";
+
+/** Runs `farm` as a person does. `limit` in seconds; `root` is another checkout of the program. */
+export function farm(argv: readonly string[], limit = 900, root = ROOT): Promise<Result> {
+  return run([join(root, "scripts/farm"), ...argv], { limit });
+}
+
+/** The lab, up and healthy. */
+export async function labUp(): Promise<TwinFarm> {
+  const { code, stdout, stderr } = await farm(["twin", "up"]);
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  return openRunningFarm("lab");
+}
+
+/** Runs a shell command on a host; it has to succeed. */
+export async function on(lab: TwinFarm, host: string, command: string, input?: string): Promise<string> {
+  const { code, stdout, stderr } = await lab.ssh.run(
+    lab.target(host),
+    command,
+    input === undefined ? {} : { input },
+  );
+  assert.equal(code, 0, `${host}: ${command}\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Waits until every probe of every host says yes. Returns the seconds that took. */
+export async function awaitGreen(lab: TwinFarm, limit: number): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    const red = (await askHosts(lab)).filter((h) => !isGreen(h));
+    const passed = (performance.now() - began) / 1000;
+    if (red.length === 0) return passed;
+    assert(passed < limit, `not healthy within ${limit} s: ${JSON.stringify(red)}`);
+  }
+}
+
+/** A program of this folder at work inside the twin's network; `stop` ends it and gives its lines of output. */
+export function client(
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): { stop(): Promise<string[]> } {
+  const [command = "", ...rest] = inNamespace("lab", [
+    process.execPath,
+    join(import.meta.dirname, name),
+    ...args,
+  ]);
+  const child = spawn(command, rest, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk;
+  });
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  return {
+    async stop() {
+      child.kill("SIGTERM");
+      await ended;
+      return output.split("\n").filter(Boolean);
+    },
+  };
+}
