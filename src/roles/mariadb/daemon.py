@@ -12,9 +12,11 @@ import time
 import urllib.request
 
 import server
-from decide import conditions, decide, serving, writer
+from decide import conditions, decide, lost, serving, unaccounted, writer
 
+# An operator's word is for one occasion, what followed from it is for good.
 ACCEPTED = pathlib.Path("/run/farm-galera/accepted")
+LOST = pathlib.Path("/var/lib/farm-galera/lost")
 
 # Proxies ask twice a second, so the answer should not be older than that.
 SAMPLE_EVERY = 0.25
@@ -26,6 +28,11 @@ POLL_LIMIT = 1.0
 # Pauses before the second, third… start within two minutes: a server that dies at once should not be flogged.
 PAUSES = (0, 2, 4, 8, 16, 30)
 PAUSES_FORGET = 120.0
+# What a member is taken for where its account says nothing: during an update members run different versions.
+SILENT_ON = {
+    **{"server": "running", **server.wsrep(None), "history": None, "position": None, "fault": None},
+    **{"accepted": [], "lost": [], "writer": None},
+}
 # IP_FREEBIND (linux/in.h): listen before the mesh has brought its address up.
 IP_FREEBIND = 15
 
@@ -49,10 +56,11 @@ class Daemon:
         self.name, self.members = config["name"], config["members"]
         self.address, self.port = self.members[self.name], config["port"]
         self.peers = {name: (None, float("-inf")) for name in self.members if name != self.name}
-        self.sample = ({"server": "stopped", "serving": False, "uuid": None, "wsrep": None}, float("-inf"))
+        self.sample = ({"server": "stopped", **server.wsrep(None)}, float("-inf"))
         self.asked = set()
         self.position, self.fault = None, None
         self.writer = None
+        self.unaccounted = []
         self.doing = "starting"
         self.starts, self.failures = [], 0
         self.since = {}
@@ -74,11 +82,14 @@ class Daemon:
         return {
             "name": self.name,
             **sample,
+            "view": [name for name, address in self.members.items() if address in sample["view"]],
             "serving": sample["serving"] and fresh,
             "history": server.history(),
             "position": self.position,
             "fault": self.fault,
-            "accepted": sorted(p.name for p in ACCEPTED.iterdir()) if ACCEPTED.is_dir() else [],
+            "accepted": names_in(ACCEPTED),
+            "lost": names_in(LOST),
+            "unaccounted": self.unaccounted,
             "writer": self.writer,
             "doing": self.doing,
             "failures": self.failures,
@@ -126,7 +137,7 @@ class Daemon:
             began = time.monotonic()
             try:
                 with opener.open(address, timeout=POLL_LIMIT) as answer:
-                    self.peers[name] = (json.load(answer), time.monotonic())
+                    self.peers[name] = ({**SILENT_ON, **json.load(answer)}, time.monotonic())
             except (OSError, ValueError):
                 pass  # Counts as silent once its last answer is stale.
             self.asked.add(name)
@@ -198,10 +209,20 @@ class Daemon:
             server.BOOTSTRAP.unlink(missing_ok=True)
         if states[self.name]["serving"]:
             self.failures = 0
-        if serving(states):
-            for mark in ACCEPTED.glob("*"):
-                mark.unlink()
+        self.unaccounted = [] if serving(states) else unaccounted(states)
+        self.remember(states)
         getattr(self, f"do_{action}")(why)
+
+    def remember(self, states):
+        """Keeps the record of lost members; an accepted loss is settled when those that serve have recorded it."""
+        recorded = lost(self.name, states)
+        LOST.mkdir(exist_ok=True)
+        for name in set(recorded) ^ set(names_in(LOST)):
+            (LOST / name).touch() if name in recorded else (LOST / name).unlink()
+        able = serving(states)
+        for name in names_in(ACCEPTED):
+            if name in able or any(name in states[holder]["lost"] for holder in able):
+                (ACCEPTED / name).unlink()
 
     def say(self, text):
         if text != self.doing:
@@ -258,6 +279,11 @@ class Daemon:
     def complain(self, text):
         if text:
             print(text, file=sys.stderr, flush=True)
+
+
+def names_in(folder):
+    """Names of the marks in a folder that may not be there."""
+    return sorted(mark.name for mark in folder.glob("*"))
 
 
 def notify(message):

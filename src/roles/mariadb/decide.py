@@ -4,11 +4,14 @@ A member's own account of itself (the answer to GET /state) is a dict:
 
     server    running, starting, stopping or stopped: the process
     serving   True while it is Primary, ready and Synced, or the donor of a joiner
-    uuid      of the cluster that it is in, while running
+    uuid      of the cluster that it is in, while it is Primary
+    wsrep     what the server says of itself in the cluster: a dict with `state` among others; None while it is mute
+    view      members of that cluster as it sees them, dead ones until they are dropped
     history   uuid in grastate.dat: of the cluster that it was last in; None without one
     position  [uuid, seqno] recovered from InnoDB while stopped; uuid None: never was in a cluster
     fault     why no position could be recovered
     accepted  members whose loss an operator has accepted on it
+    lost      members that the cluster went on without on such a word, until they have joined anew
     writer    the member that it holds for the one that takes the writes
 
 `states` maps every declared member to such a dict, or to None while it does not answer. Texts carry no
@@ -22,6 +25,8 @@ Decision = namedtuple("Decision", "action why")
 # How long a member without a Primary anywhere stays up before all stop and compare positions. A cluster that was
 # only frozen or partitioned has re-formed by itself long before (evs.install_timeout is 5 s).
 HEADLESS_LIMIT = 15.0
+# The same while a server does not answer at all: it may only be busy.
+MUTE_LIMIT = 60.0
 # How long a member may stay outside a Primary that it can reach before it is restarted.
 APART_LIMIT = 60.0
 CHOOSE = "Decide which is the right one, and empty /var/lib/mysql on the others (after a copy)."
@@ -46,9 +51,14 @@ def conditions(me, states):
     primary = bool(serving(states))
     return {
         "headless": not primary,
-        "apart": primary and mine["server"] == "running" and not mine["serving"],
+        "apart": primary and mine["server"] == "running" and not mine["serving"] and not _joining(mine),
         "turn": primary and mine["server"] == "stopped",
     }
+
+
+def _joining(state):
+    """Whether the server receives, or catches up with, what it missed: that takes as long as it takes."""
+    return state["wsrep"] is not None and state["wsrep"]["state"].startswith("Join")
 
 
 def decide(me, states, clocks):
@@ -71,11 +81,12 @@ def _running(me, states, clocks):
         if clocks["apart"] < APART_LIMIT:
             return Decision("wait", f"mariadb runs but is not in the cluster of {listing(primaries)} yet")
         return Decision("stop", f"mariadb stayed outside the cluster of {listing(primaries)}: restarting it")
-    unknown = _unaccounted(states)
+    unknown = unaccounted(states)
     if unknown:
         return Decision("wait", f"no member is Primary. {_plea(unknown)}")
     moving = [name for name, state in states.items() if state and state["server"] in ("starting", "stopping")]
-    if moving or clocks["headless"] < HEADLESS_LIMIT:
+    mute = [name for name, state in states.items() if state and state["server"] == "running" and not state["wsrep"]]
+    if moving or clocks["headless"] < (MUTE_LIMIT if mute else HEADLESS_LIMIT):
         return Decision("wait", "no member is Primary: giving the cluster time to re-form by itself")
     return Decision("stop", "no member is Primary: stopping mariadb to compare positions")
 
@@ -83,12 +94,22 @@ def _running(me, states, clocks):
 def _join(me, states, clocks):
     primaries = serving(states)
     mine, cluster = states[me], states[primaries[0]]["uuid"]
+    if mine["history"] and any(me in states[name]["lost"] for name in primaries):
+        # Same cluster, same numbers, other commits: Galera would not notice and send only what follows.
+        return Decision(
+            "wait",
+            f"{listing(primaries)} went on without us on an operator's word, so commits here may be ones that they lack."
+            " Keep a copy if they matter; to give them up and join: rm /var/lib/mysql/grastate.dat",
+        )
     if mine["history"] and mine["history"] != cluster:
         return Decision(
             "wait",
             f"the data here is of another cluster ({mine['history']}) than that of {listing(primaries)} ({cluster})"
             " and would be overwritten. To give it up: rm /var/lib/mysql/grastate.dat",
         )
+    if any(me in states[name]["view"] for name in primaries):
+        # Measured: one that comes back sooner (1 s after kill -9) made the others lose their Primary for 4 s.
+        return Decision("wait", f"{listing(primaries)} must drop our last run first")
     for name in sorted(states):
         other = states[name]
         if name == me or not other or other["serving"]:
@@ -109,16 +130,17 @@ def _compare(me, states):
     mine = states[me]
     if mine["position"] is None and not mine["fault"]:
         return Decision("recover", "no member is Primary: finding our position")
-    unknown = _unaccounted(states)
+    unknown = unaccounted(states)
     if unknown:
         return Decision("wait", f"no member is Primary. {_plea(unknown)} {_positions(states)}")
     known = {name: state["position"] for name, state in states.items() if state and state["position"]}
     pending = [name for name, state in states.items() if state and name not in known and not state["fault"]]
     if pending:
         return Decision("wait", f"finding its position: {listing(sorted(pending))}")
-    data = {name: position for name, position in known.items() if position[0]}
+    lost = {name for state in states.values() if state for name in state["lost"]}
+    data = {name: position for name, position in known.items() if position[0] and name not in lost}
     if not data:
-        if len(known) < len(states):
+        if lost or len(known) < len(states):
             return Decision("wait", "a cluster is only founded when all its members are there")
         first = min(known)
         return Decision("bootstrap" if first == me else "wait", f"no member has data: {first} founds the cluster")
@@ -129,12 +151,29 @@ def _compare(me, states):
     return Decision("bootstrap" if first == me else "wait", f"{first} bootstraps. {_positions(states)}")
 
 
-def _unaccounted(states):
-    """Members that may hold commits we do not know of, and whose loss nobody has accepted."""
-    accepted = {name for state in states.values() if state for name in state["accepted"]}
-    return sorted(
-        name for name, state in states.items() if (state is None or state["fault"]) and name not in accepted
-    )
+def unaccounted(states):
+    """Members that may hold commits nobody else knows of, and whose loss nobody has accepted."""
+    answering = {name: state for name, state in states.items() if state}
+    accepted = {name for state in answering.values() for name in state["accepted"]}
+
+    def known(name):
+        verdicts = {name in other["lost"] for holder, other in answering.items() if holder != name and other["history"]}
+        if len(verdicts) > 1:
+            return False  # One of those that say so, or of those that don't, missed what happened since.
+        return verdicts == {True} or (name in answering and not answering[name]["fault"])
+
+    return sorted(name for name in states if not known(name) and name not in accepted)
+
+
+def lost(me, states):
+    """What `me` is to remember as lost. It serves: what those that serve know and were told. Else what they know."""
+    able = serving(states)
+    if not able:
+        return sorted(states[me]["lost"])
+    found = {name for holder in able for name in states[holder]["lost"]}
+    if me in able:
+        found |= {name for state in states.values() if state for name in state["accepted"]}
+    return sorted(found - set(able))
 
 
 def _plea(unknown):

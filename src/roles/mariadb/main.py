@@ -34,14 +34,13 @@ def states(config):
 
 
 def accept_loss(config, names):
+    mine = ask(config["members"][config["name"]], config["port"])
+    if mine is None:
+        sys.exit("farm-galera does not answer on this host")
     for name in names:
-        if name not in config["members"]:
-            sys.exit(f"{name} is no member of {config['cluster']}: {', '.join(config['members'])}")
-        if name == config["name"]:
-            sys.exit(f"{name} is this host: say it on a member that remains")
-        state = ask(config["members"][name], config["port"])
-        if state and not state["fault"]:
-            sys.exit(f"{name} answers: nothing of it is lost, there is nothing to accept")
+        if name == config["name"] or name not in mine["unaccounted"]:
+            open_names = ", ".join(n for n in mine["unaccounted"] if n != config["name"]) or "nobody"
+            sys.exit(f"{name}: there is no loss to accept (from here there is one for: {open_names})")
     daemon.ACCEPTED.mkdir(exist_ok=True)
     for name in names:
         (daemon.ACCEPTED / name).touch()

@@ -18,7 +18,7 @@ KILL_AFTER = 30.0
 
 STATUS = (
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_local_state_comment', 'wsrep_ready',"
-    " 'wsrep_cluster_size', 'wsrep_cluster_state_uuid', 'wsrep_last_committed'); SHOW GLOBAL STATUS LIKE 'Uptime';\n"
+    " 'wsrep_cluster_size', 'wsrep_cluster_state_uuid', 'wsrep_last_committed', 'wsrep_incoming_addresses'); SHOW GLOBAL STATUS LIKE 'Uptime';\n"
 )
 
 
@@ -41,9 +41,9 @@ class StatusClient:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
+                    bufsize=0,
                 )
             self.process.stdin.write(STATUS.encode())
-            self.process.stdin.flush()
             return self._answer(time.monotonic() + limit)
         except (OSError, ValueError):
             self.close()
@@ -66,6 +66,7 @@ class StatusClient:
         process, self.process = self.process, None
         if process is not None:
             process.kill()
+            process.stdin.close()
             process.stdout.close()
             process.wait()
 
@@ -73,7 +74,7 @@ class StatusClient:
 def wsrep(status):
     """The part of /state that comes from the server's status variables."""
     if status is None or "wsrep_ready" not in status:
-        return {"serving": False, "uuid": None, "wsrep": None}
+        return {"serving": False, "uuid": None, "view": [], "wsrep": None}
     state = status["wsrep_local_state_comment"]
     primary = status["wsrep_cluster_status"] == "Primary"
     # A donor goes on serving: with mariadb-backup it is held up for moments only, and while the first joiner of a
@@ -82,6 +83,7 @@ def wsrep(status):
     return {
         "serving": primary and status["wsrep_ready"] == "ON" and able,
         "uuid": status["wsrep_cluster_state_uuid"] if primary else None,
+        "view": [address.split(":")[0] for address in status["wsrep_incoming_addresses"].split(",")] if primary else [],
         "wsrep": {
             "status": status["wsrep_cluster_status"],
             "state": state,
@@ -96,11 +98,12 @@ def wsrep(status):
 def drop_clients():
     """Ends the sessions of clients from other hosts; those by the unix socket stay."""
     client = ["mariadb", "--no-defaults", f"--socket={SOCKET}", "--batch", "--skip-column-names"]
-    # Without dirty reads a member that is not Primary answers no SELECT.
-    question = "SET wsrep_dirty_reads = 1; SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST"
-    kills = subprocess.run([*client, "-e", f"{question} WHERE HOST LIKE '%:%'"], capture_output=True, timeout=10).stdout
+    # A member that is not Primary neither answers a SELECT nor does a KILL in a session that takes part in Galera.
+    apart = "SET SESSION wsrep_on = OFF;"
+    question = f"{apart} SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST WHERE HOST LIKE '%:%'"
+    kills = subprocess.run([*client, "-e", question], capture_output=True, text=True, timeout=10).stdout
     # --force: some may have ended meanwhile.
-    subprocess.run([*client, "--force"], input=kills, capture_output=True, timeout=10)
+    subprocess.run([*client, "--force"], input=f"{apart}\n{kills}", capture_output=True, text=True, timeout=10)
 
 
 def unit():

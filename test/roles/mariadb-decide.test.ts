@@ -1,0 +1,215 @@
+/**
+ * The rules by which a Galera member starts, as a table: src/roles/mariadb/decide.py.
+ *
+ * What db1, db2, … say of themselves is written in short:
+ *     S   serves, in cluster A             H   runs, outside any Primary     ^   starting     v   stopping
+ *     A9  stopped, last commit A:9         0   stopped, never had data       ?   stopped, position not looked for yet
+ *     J   runs and catches up              M   runs but does not answer
+ *     X   stopped, no position to be found .   does not answer
+ *     >db2 holds db2 for the writer        +db3 an operator accepted the loss of db3 there
+ *     -db1 it has recorded db1 as lost
+ *     @db2 db2 is in its view of the cluster
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+
+const A = "aaaaaaaa-0000-4000-8000-000000000000";
+const B = "bbbbbbbb-0000-4000-8000-000000000000";
+
+function state(text: string): object | null {
+  const [, kind = ""] = /^([^>+@-]+)/.exec(text) ?? [];
+  const mark = (sign: string): string | undefined => text.split(sign)[1]?.slice(0, 3);
+  if (kind === ".") return null;
+  const position = /^([AB])(\d+)$/.exec(kind);
+  const cluster = position?.[1] === "B" ? B : A;
+  const servers: Record<string, string> = {
+    S: "running",
+    H: "running",
+    J: "running",
+    M: "running",
+    "^": "starting",
+    v: "stopping",
+  };
+  const wsrep: Record<string, string> = { S: "Synced", H: "Initialized", J: "Joined" };
+  return {
+    wsrep: kind in wsrep ? { state: wsrep[kind] } : null,
+    server: servers[kind] ?? "stopped",
+    serving: kind === "S",
+    uuid: kind === "S" ? A : null,
+    history: kind === "0" ? null : cluster,
+    position: position ? [cluster, Number(position[2])] : kind === "0" ? [null, -1] : null,
+    fault: kind === "X" ? "galera_recovery failed" : null,
+    accepted: [mark("+")].filter(Boolean),
+    lost: [mark("-")].filter(Boolean),
+    view: [mark("@")].filter(Boolean),
+    writer: mark(">") ?? null,
+  };
+}
+
+interface Verdict {
+  readonly action: string;
+  readonly why: string;
+  readonly writer: string | null;
+  readonly lost: readonly string[];
+  /** Which of the timed conditions hold. */
+  readonly conditions: Record<string, boolean>;
+}
+
+const program = `
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from decide import conditions, decide, lost, writer
+verdicts = []
+for me, states, clocks in json.load(sys.stdin):
+    action, why = decide(me, states, clocks)
+    verdict = {"action": action, "why": why, "writer": writer(states), "lost": lost(me, states)}
+    verdicts.append({**verdict, "conditions": conditions(me, states)})
+json.dump(verdicts, sys.stdout)
+`;
+
+interface Situation {
+  readonly me: string;
+  readonly members: string;
+  readonly clocks?: Record<string, number>;
+}
+
+function decide(situations: readonly Situation[]): Verdict[] {
+  const input = situations.map(({ me, members, clocks }) => [
+    me,
+    Object.fromEntries(members.split(" ").map((text, index) => [`db${index + 1}`, state(text)])),
+    { headless: 0, apart: 0, turn: 0, ...clocks },
+  ]);
+  const folder = new URL("../../src/roles/mariadb", import.meta.url).pathname;
+  const options = { input: JSON.stringify(input), encoding: "utf8", timeout: 30_000 } as const;
+  const run = spawnSync("python3", ["-B", "-c", program, folder], { ...options, maxBuffer: 2 ** 26 });
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout);
+}
+
+/** Name, who decides, the members, the action, what its reason must say, the clocks. */
+type Rule = [string, string, string, string, RegExp?, Record<string, number>?];
+
+const rules: Rule[] = [
+  // A cluster that is there
+  ["a member that serves rests", "db1", "S S .", "rest"],
+  ["a stopped member joins as soon as one serves, without looking for its position", "db2", "S ? S", "start"],
+  ["a member without data joins", "db3", "S S 0", "start"],
+  ["but not while its last run still counts", "db2", "S@db2 ? S@db2", "wait", /must drop our last run/],
+  ["data of another cluster is not overwritten", "db2", "S B7 S", "wait", /another cluster/],
+  ["joining is by name", "db3", "S ? ?", "wait", /db2 joins first/],
+  ["but not for ever", "db3", "S ? ?", "start", /joining/, { turn: 16 }],
+  ["one joins at a time, whatever its name", "db2", "S ? ^", "wait", /db3 is joining/, { turn: 300 }],
+  ["a join that hangs keeps nobody out", "db2", "S ? H", "start", /joining/, { turn: 601 }],
+  ["nor does an absent member", "db3", ". S ?", "start"],
+  ["a member outside the Primary gets time", "db2", "S H S", "wait", /not in the cluster/, { apart: 59 }],
+  ["then it is restarted", "db2", "S H S", "stop", /restarting/, { apart: 61 }],
+  ["and so is a server that hangs", "db2", "S M S", "stop", /restarting/, { apart: 61 }],
+  ["a server that stops is let be", "db2", "S v S", "wait"],
+  ["and so is one that starts", "db2", "A4 ^ A4", "wait"],
+
+  // Founding
+  ["the lowest name founds", "db1", "0 0 0", "bootstrap", /db1 founds/],
+  ["the others wait for it", "db2", "0 0 0", "wait", /db1 founds/],
+  ["nobody founds before all are there", "db1", "0 0 .", "wait", /db3/],
+  ["nor on an operator's word: the absent one may hold the data", "db1", "0+db3 0 .", "wait", /only founded/],
+  ["a single member founds its cluster", "db1", "0", "bootstrap"],
+  ["a member without data never founds where another has some", "db1", "0 A3 0", "wait", /db2 bootstraps/],
+  ["a founder that lost power before anybody joined goes on", "db2", "0 A3 0", "bootstrap"],
+
+  // All were down
+  ["a member finds its position first", "db1", "? . .", "recover"],
+  ["the highest position bootstraps", "db2", "A9 A10 A8", "bootstrap"],
+  ["the others wait", "db1", "A9 A10 A8", "wait", /db2 bootstraps/],
+  ["the name breaks a tie", "db1", "A10 A10 A8", "bootstrap"],
+  ["a tie is no reason for two", "db2", "A10 A10 A8", "wait", /db1 bootstraps/],
+  ["nothing before all positions are known", "db1", "A10 ? A8", "wait", /finding its position: db2/],
+  ["nothing while another starts, it may be the one that bootstraps", "db2", "^ A10 A8", "wait", /db1/],
+  ["different clusters are for a person to sort out", "db1", "A10 B4 A8", "wait", /different clusters/],
+
+  // Some stay away
+  ["a majority waits, and says for what", "db1", "A10 A8 .", "wait", /accept-loss db3/, { headless: 9999 }],
+  ["it goes on with the word, given on either member", "db1", "A10 A8+db3 .", "bootstrap"],
+  ["a word about one is no word about another", "db1", "A10+db3 . .", "wait", /accept-loss db2\./],
+  ["a position that can't be told counts as unknown", "db1", "A10 A8 X", "wait", /accept-loss db3/],
+  ["and is passed over with the word", "db1", "A10+db3 A8 X", "bootstrap"],
+  ["the word is not needed once the member is back", "db3", "A10+db3 A8 A12", "bootstrap"],
+
+  // One comes back whose loss was accepted
+  ["its data does not join what went on without it", "db1", "A9 S-db1 S-db1", "wait", /without us/],
+  ["without its data it does", "db1", "0 S-db1 S-db1", "start"],
+  ["it never bootstraps, however high", "db1", "A99 A8-db1 A7-db1", "wait", /db2 bootstraps/],
+  ["it is not waited for again", "db2", ". A8-db1 A7-db1", "bootstrap"],
+  ["unless the others differ about it", "db2", "A99 A8-db1 A7", "wait", /accept-loss db1/],
+  ["who can be told", "db2", "A99 A8-db1+db1 A7", "bootstrap"],
+  ["nobody founds anew because all data is lost", "db2", "A9 0-db1 0-db1", "wait", /only founded/],
+
+  // All are up, none is Primary
+  ["a cluster that fell apart gets time to re-form", "db1", "H H H", "wait", /re-form/, { headless: 14 }],
+  ["then all stop to compare positions", "db1", "H H H", "stop", /compare/, { headless: 16 }],
+  ["later when one may only be busy", "db1", "H H M", "wait", /re-form/, { headless: 59 }],
+  ["but then too", "db1", "H H M", "stop", /compare/, { headless: 61 }],
+  ["also the one that is left running", "db2", "A4 H A4", "stop", /compare/, { headless: 16 }],
+  ["those that have stopped wait for it", "db1", "A4 H A4", "wait", /not stopped on db2/, { headless: 16 }],
+  ["a minority cut off stays up", "db1", "H . .", "wait", /accept-loss db2 db3/, { headless: 9999 }],
+];
+
+const verdicts = decide(
+  rules.map(([, me, members, , , clocks]) => ({ me, members, ...(clocks ? { clocks } : {}) })),
+);
+
+for (const [index, [name, , , action, says, clocks]] of rules.entries())
+  test(name, () => {
+    const verdict = verdicts[index];
+    assert.equal(verdict?.action, action, verdict?.why);
+    if (says) assert.match(verdict?.why ?? "", says);
+    for (const clock of Object.keys(clocks ?? {}))
+      assert.equal(verdict?.conditions[clock], true, `${clock} is timed only while it holds`);
+  });
+
+const writers: [string, string, string | null][] = [
+  ["the first by name takes the writes of a new cluster", "S S S", "db1"],
+  ["a member that returns does not take them back", "S S>db2 S>db2", "db2"],
+  ["a dead writer is replaced", ". S>db1 S>db1", "db2"],
+  ["also one that no longer serves", "H S>db1 S>db1", "db2"],
+  ["one that lost sight of the writer is outvoted", "S>db1 S>db2 S>db2", "db2"],
+  ["two that took over at once agree", ". S>db2 S>db3", "db2"],
+  ["nobody takes writes where nobody serves", "H H .", null],
+];
+
+test("who takes the writes", () => {
+  const chosen = decide(writers.map(([, members]) => ({ me: "db2", members }))).map((v) => v.writer);
+  for (const [index, [name, , writer]] of writers.entries()) assert.equal(chosen[index], writer, name);
+});
+
+const records: [string, string, string[]][] = [
+  ["an accepted loss is recorded by those that serve", "S S ?+db4 .", ["db4"]],
+  ["the record is kept while none serves", ". A8-db1 A7", ["db1"]],
+  ["and passed on to who comes back", "S-db4 A7 S-db4 .", ["db4"]],
+  ["who comes back with an old record learns the present one", "S A7-db3 . S", []],
+  ["it ends when the member serves again", "S-db3 S-db3 S", []],
+];
+
+test("a member that catches up is not timed", () => {
+  const [verdict] = decide([{ me: "db2", members: "S J S" }]);
+  assert.equal(verdict?.conditions.apart, false);
+});
+
+test("which members are remembered as lost", () => {
+  const found = decide(records.map(([, members]) => ({ me: "db2", members }))).map((v) => v.lost);
+  for (const [index, [name, , lost]] of records.entries()) assert.deepEqual(found[index], lost, name);
+});
+
+test("never two bootstrap, nor one beside a cluster or between two, whatever each of three is", () => {
+  const kinds = ["0", "A5", "A7", "B6", "X", "?", "H", "S"];
+  const clocks = { headless: 9999, apart: 9999, turn: 9999 };
+  const all = kinds.flatMap((a) => kinds.flatMap((b) => kinds.map((c) => `${a} ${b} ${c}`)));
+  const found = decide(
+    all.flatMap((members) => ["db1", "db2", "db3"].map((me) => ({ me, members, clocks }))),
+  );
+  for (const [index, members] of all.entries()) {
+    const founders = found.slice(3 * index, 3 * index + 3).filter((v) => v.action === "bootstrap").length;
+    const forbidden = /S|H|X|\?/.test(members) || (/A/.test(members) && /B/.test(members));
+    assert.equal(founders, forbidden ? 0 : 1, members);
+  }
+});
