@@ -11,7 +11,9 @@ const LOCAL_SETTINGS = "/etc/mediawiki/LocalSettings.php";
 const SETTINGS = "/etc/mediawiki/farm.json";
 const PASSWORDS = "/etc/mediawiki/passwords";
 const SETUP = "farm-mediawiki-setup.service";
-const JOBS = "farm-mediawiki-jobs";
+const TIMERS = ["farm-mediawiki-jobs", "farm-mediawiki-search"] as const;
+
+const unitPath = (name: string): string => `/etc/systemd/system/${name}`;
 
 const ours = (name: string): string => readFileSync(new URL(`./mediawiki/${name}`, import.meta.url), "utf8");
 const TEXTS = {
@@ -20,11 +22,12 @@ const TEXTS = {
   setup: ours("setup.php"),
   admin: ours("admin.php"),
   searchIndex: ours("searchindex.php"),
-  setupUnit: ours("setup.service"),
-  jobsUnit: ours("jobs.service"),
-  jobsTimer: ours("jobs.timer"),
   locations: ours("locations.conf"),
 };
+
+const UNITS = [SETUP, ...TIMERS.flatMap((name) => [`${name}.service`, `${name}.timer`])].map(
+  (name) => [name, ours(name)] as const,
+);
 
 /** Asked by the edges every few seconds: it goes through PHP to the database and back. */
 export const mediawikiHealth: ApplicationHealth = {
@@ -79,9 +82,7 @@ function files(context: RoleContext, application: Application): FileState[] {
     file(`${PROGRAMS}/setup.php`, TEXTS.setup, php),
     file(`${PROGRAMS}/admin.php`, TEXTS.admin, php),
     file(`${PROGRAMS}/searchindex.php`, TEXTS.searchIndex, php),
-    file(`/etc/systemd/system/${SETUP}`, TEXTS.setupUnit),
-    file(`/etc/systemd/system/${JOBS}.service`, TEXTS.jobsUnit),
-    file(`/etc/systemd/system/${JOBS}.timer`, TEXTS.jobsTimer),
+    ...UNITS.map(([name, text]) => file(unitPath(name), text)),
     site(context, application, TEXTS.locations),
   ];
 }
@@ -125,9 +126,9 @@ export const mediawiki: ApplicationRole = (context, application) => ({
       `${PROGRAMS}/search.php`,
       `${PROGRAMS}/admin.php`,
       `${PROGRAMS}/searchindex.php`,
-      `/etc/systemd/system/${SETUP}`,
+      unitPath(SETUP),
     ]),
-    unit(`${JOBS}.timer`, [`/etc/systemd/system/${JOBS}.timer`]),
+    ...TIMERS.map((name) => unit(`${name}.timer`, [unitPath(`${name}.timer`)])),
   ],
   probes: [
     {

@@ -17,10 +17,15 @@ to: what was done stays, for the next run to build on.
 Interruption. Before the first change the former state of all that will change is written to TRANSACTION; it stays
 until a run has succeeded, so that the next run, which goes forward from whatever is there, can still go back to it.
 What a unit was last (re)started with is kept by hash, so a restart that an interruption prevented is made up for.
+
+The way back covers files, links, directories, sysctls, units, accounts (one that was made is locked) and passwords and
+grants in the database. Packages and databases that were made stay. `wentBack` false with a former state means that some
+of it could not be brought back; the error says what, and the next run tries again. Texts never hold a secret's value.
 """
 
 import argparse
 import base64
+import copy
 import fcntl
 import grp
 import hashlib
@@ -40,20 +45,28 @@ STATE = f"{HOME}/state.json"
 APPLIED = f"{HOME}/applied.bundle"
 STAGED = f"{HOME}/staged"
 TRANSACTION = f"{HOME}/transaction"
+FORMER = f"{TRANSACTION}/former.json"
+ROOM = f"{TRANSACTION}/room"
 REPLACED = f"{HOME}/replaced"
 LOCK = "/run/farm-agent.lock"
 SYSCTL_FILE = "/etc/sysctl.d/60-farm.conf"
-UNIT_DIRECTORY = "/etc/systemd/system/"
+# Where packages come from: switched before they are installed.
+APT_DIRECTORY = "/etc/apt/"
 POLICY = "/usr/sbin/policy-rc.d"
 POLICY_TEXT = "#!/bin/sh\n# The farm's agent is installing packages; it starts services when they are configured.\nexit 101\n"
+PASSWORD_HASH = r"\*[0-9A-Fa-f]{40}"
 PLACEHOLDER = re.compile(r"\$\{secret:([^}]+)\}")
 
 # Seconds. A service's own start may take TimeoutStartSec (90 by systemd's default) and wait for what it needs.
 UNIT_LIMIT = 180
 APT_LIMIT = 900
+APT_LOCK_LIMIT = 120
 DATABASE_LIMIT = 90
 VALIDATOR_LIMIT = 60
 POLL = 0.2
+
+# Bytes kept free, beside the size of the former files, so that a full disk doesn't stop the way back.
+ROOM_BYTES = 1 << 20
 
 
 class Refused(Exception):
@@ -65,7 +78,34 @@ class Failed(Exception):
 
 
 def say(text):
-    print(f"[{os.uname().nodename}] {text}", file=sys.stderr, flush=True)
+    """Tells people. Nobody may be listening any more (a lost connection), and that must not stop a change half-way."""
+    try:
+        print(f"[{os.uname().nodename}] {masked(text)}", file=sys.stderr, flush=True)
+    except OSError:
+        pass
+
+
+# What must never be told: values of secrets, line by line, and the hashes of passwords. Filled by `know_secrets`.
+UNTOLD = set()
+
+
+def know_secrets(secrets):
+    for value in secrets.values():
+        UNTOLD.update(line for line in value.splitlines() if len(line) >= 4)
+        UNTOLD.add(native_hash(value))
+    return secrets
+
+
+def masked(value):
+    """A text, or anything that JSON holds, with each known secret replaced."""
+    if isinstance(value, dict):
+        return {key: masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    if isinstance(value, str):
+        for secret in sorted(UNTOLD, key=len, reverse=True):
+            value = value.replace(secret, "[secret]")
+    return value
 
 
 # Bundle: text to data
@@ -86,6 +126,33 @@ FIELDS = {
 }
 
 
+# The bundle leaves empty values out.
+OPTIONAL = {"comment", "groups", "validate", "restart-on", "reload-on", "grants", "role"}
+
+VALUES = {
+    "owner": r"[^:\s]+:[^:\s]+",
+    "mode": r"[0-7]{4}",
+    "system": r"yes|no",
+    "enabled": r"yes|no",
+    "state": r"running|stopped|masked|unmanaged",
+    "engine": r"mariadb",
+    "within": r"[0-9]+(\.[0-9]+)? s",
+}
+
+ABSOLUTE_PATH = r"(/(?!\.{0,2}(/|$))[^/]+)+"
+# Everything else may be called as it likes. A name that begins with a dash would be an option of some command.
+NAMES = {
+    "package": r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]",
+    "file": ABSOLUTE_PATH,
+    "directory": ABSOLUTE_PATH,
+    "link": ABSOLUTE_PATH,
+    "account": r"[a-z_][a-z0-9_-]*",
+    "sysctl": r"[a-z][\w/-]*(\.[\w/-]+)+",
+    # A template (`x@.service`) is not a unit, only its instances are.
+    "unit": r"[A-Za-z0-9][\w:.\\@-]*(?<!@)\.(service|socket|timer|target|mount|automount|swap|path|slice)",
+}
+
+
 class Bundle:
     """A parsed bundle: `host`, `sha256`, `packages` (names) and for each kind of FIELDS a dict of dicts by name."""
 
@@ -99,7 +166,7 @@ class Bundle:
         self._parse(lines[1:-2])
         sysctls = "".join(f"{key} = {s['value']}\n" for key, s in self.entries["sysctl"].items())
         if sysctls:
-            self.entries["file"][SYSCTL_FILE] = {"owner": "root:root", "mode": "0644", "content": sysctls}
+            self.entries["file"][SYSCTL_FILE] = {"owner": "root:root", "mode": "0644", "validate": "", "content": sysctls}
 
     def _check_frame(self, lines):
         head = re.fullmatch(r"farm bundle (\d+) for (\S+)", lines[0])
@@ -127,7 +194,12 @@ class Bundle:
             block, number = self._block(lines, number)
             if kind == "packages":
                 self.packages = [entry.strip() for entry in block]
+                for package in self.packages:
+                    check_name("package", package)
             elif kind in FIELDS and name:
+                check_name(kind, name)
+                if name in self.entries[kind]:
+                    raise Refused(f"the bundle has two entries for {kind} {name}")
                 self.entries[kind][name] = self._fields(kind, name, block)
             else:
                 raise Refused(f"line {number} of the bundle: unknown kind of entry `{line[:60]}`")
@@ -152,13 +224,23 @@ class Bundle:
                 raise Refused(f"{kind} {name} of the bundle has an unknown field `{key[:40]}`")
             if key == "content":
                 content = block[index + 1:]
-                fields["content"] = "".join(f"{text[8:]}\n" for text in content)
+                fields["content"] = "".join(f"{text[8:]}\n" for text in content) or "\n"
                 break
             fields[key] = value[1:]
-        return fields
+            if key in VALUES and not re.fullmatch(VALUES[key], fields[key]):
+                raise Refused(f"{kind} {name} of the bundle: `{fields[key][:40]}` can't be its {key}")
+        missing = FIELDS[kind] - OPTIONAL - fields.keys()
+        if missing:
+            raise Refused(f"{kind} {name} of the bundle lacks the field `{min(missing)}`")
+        return {**dict.fromkeys(FIELDS[kind] & OPTIONAL, ""), **fields}
 
     def __getattr__(self, kind):
         return self.entries[kind.replace("_", "-")]
+
+
+def check_name(kind, name):
+    if kind in NAMES and not re.fullmatch(NAMES[kind], name):
+        raise Refused(f"`{name[:60]}` can't be the name of a {kind}")
 
 
 # Small tools
@@ -196,20 +278,35 @@ def sync_directory(path):
         os.close(handle)
 
 
+def aside_of(path):
+    """Where the successor of a file or link waits to be renamed into place; hidden, so that no `*` finds it."""
+    return f"{os.path.dirname(path)}/.{os.path.basename(path)}.farm-new"
+
+
+def remove_if_there(path):
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        pass
+
+
 def write_file(path, content, mode, uid=0, gid=0):
     """Replaces a file in one step: after a power cut it is the old or the new one, whole."""
-    aside = f"{os.path.dirname(path)}/.{os.path.basename(path)}.farm-new"
-    if os.path.lexists(aside):
-        os.remove(aside)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        os.fchown(file.fileno(), uid, gid)
-        os.fchmod(file.fileno(), mode)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(aside, path)
-    sync_directory(os.path.dirname(path))
+    aside = aside_of(path)
+    remove_if_there(aside)
+    try:
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.rename(aside, path)
+        sync_directory(os.path.dirname(path))
+    except OSError as error:
+        remove_if_there(aside)
+        raise Failed(f"can't write {path}: {error.strerror}") from None
 
 
 def read_bytes(path):
@@ -235,26 +332,36 @@ def load_json(path, default):
 
 
 class State:
-    """What the agent remembers of this host. `save` after each thing that an interruption must not forget."""
+    """
+    What the agent remembers of this host. `save` before and after each thing that an interruption must not forget.
+    The bundle that was activated last is a file of its own: its renaming into place is the moment a change is done.
+    """
 
     def __init__(self):
-        stored = load_json(STATE, {})
-        self.applied = stored.get("applied")
-        self.applied_at = stored.get("appliedAt")
+        self.bundle_text = read_bytes(APPLIED)
+        self.applied = hashlib.sha256(self.bundle_text).hexdigest() if self.bundle_text is not None else None
+        self.take(load_json(STATE, {}))
+
+    def take(self, stored):
         self.owned = {kind: stored.get("owned", {}).get(kind, []) for kind in ("file", "link", "directory", "account")}
+        # By name: as it was `found`, and by hash what it was last (re)started and reloaded with.
         self.units = stored.get("units", {})
+        # Values that we have replaced.
+        self.sysctls = stored.get("sysctls", {})
         self.accounts_made = stored.get("databaseAccounts", [])
 
+    def give(self):
+        return {"owned": self.owned, "units": self.units, "sysctls": self.sysctls, "databaseAccounts": self.accounts_made}
+
     def save(self):
-        text = json.dumps({"applied": self.applied, "appliedAt": self.applied_at, "owned": self.owned,
-                           "units": self.units, "databaseAccounts": self.accounts_made}, indent=1)
-        write_file(STATE, text.encode(), 0o600)
+        text = json.dumps(self.give(), indent=1).encode()
+        if read_bytes(STATE) != text:
+            write_file(STATE, text, 0o600)
 
 
 def applied_bundle(state):
     """The bundle that was activated last, or None on a host that never saw one through."""
-    text = read_bytes(APPLIED)
-    return Bundle(text.decode()) if state.applied and text is not None else None
+    return Bundle(state.bundle_text.decode()) if state.applied else None
 
 
 def render(text, secrets):
@@ -268,10 +375,13 @@ def render(text, secrets):
 # What is
 
 
-def installed_packages():
-    """Names of the packages that dpkg has installed and configured."""
+def packages_by_status():
+    """Names of the packages that dpkg has installed and configured, and of those with which it was interrupted."""
     with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as file:
-        return set(re.findall(r"^Package: (\S+)\nStatus: \S+ ok installed$", file.read(), re.M))
+        found = re.findall(r"^Package: (\S+)\nStatus: \S+ \S+ (\S+)$", file.read(), re.M)
+    return ({name for name, status in found if status == "installed"},
+            sorted(name for name, status in found if status not in ("installed", "config-files", "not-installed"))
+            or (["dpkg"] if os.listdir("/var/lib/dpkg/updates") else []))
 
 
 UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestampMonotonic")
@@ -286,6 +396,11 @@ def unit_states(names):
     return {name: dict(line.split("=", 1) for line in block.split("\n")) for name, block in zip(names, blocks)}
 
 
+def as_found(state):
+    """Of a unit's properties what can be brought back: whether it runs, and whether it is enabled, masked or neither."""
+    return {"active": state["ActiveState"] in ("active", "activating", "reloading", "refreshing"), "file": state["UnitFileState"]}
+
+
 def hash_files(paths):
     digest = hashlib.sha256()
     for path in paths:
@@ -294,11 +409,16 @@ def hash_files(paths):
 
 
 def unit_inputs(unit):
-    return {key: hash_files(unit.get(f"{key}-on", "").split()) for key in ("restart", "reload")}
+    return {key: hash_files(unit[f"{key}-on"].split()) for key in ("restart", "reload")}
+
+
+def sysctl_path(key):
+    """As sysctl(8) has it: a dot within a name, such as an interface's, is written as a slash."""
+    return "/proc/sys/" + key.translate({ord("."): "/", ord("/"): "."})
 
 
 def read_sysctl(key):
-    content = read_bytes("/proc/sys/" + key.replace(".", "/"))
+    content = read_bytes(sysctl_path(key))
     return None if content is None else " ".join(content.decode().split())
 
 
@@ -310,7 +430,9 @@ class Differences:
 
     def __init__(self, bundle, state, secrets):
         self.bundle, self.state = bundle, state
-        installed = installed_packages()
+        for account in bundle.database_account.values():
+            render(f"${{secret:{account['secret']}}}", secrets)
+        installed, self.unfinished = packages_by_status()
         self.packages = [name for name in bundle.packages if name not in installed]
         self.rendered = {path: render(f["content"], secrets).encode() for path, f in bundle.file.items()}
         self.files = [path for path, f in bundle.file.items() if self._file_differs(path, f)]
@@ -318,10 +440,14 @@ class Differences:
                       if not (os.path.islink(path) and os.readlink(path) == l["target"])]
         self.directories = [path for path, d in bundle.directory.items() if not self._directory_is(path, d)]
         self.accounts = [name for name, a in bundle.account.items() if not account_is(name, a)]
-        self.sysctls = [key for key, s in bundle.sysctl.items() if read_sysctl(key) != s["value"]]
-        self.gone = {kind: [name for name in state.owned[kind] if name not in bundle.entries[kind]] for kind in state.owned}
+        self.sysctls = [key for key, s in bundle.sysctl.items() if read_sysctl(key) != " ".join(s["value"].split())]
+        paths = {*bundle.file, *bundle.link, *bundle.directory}
+        self.gone = {kind: [name for name in state.owned[kind] if name not in (bundle.account if kind == "account" else paths)]
+                     for kind in state.owned}
+        self.gone_sysctls = [key for key in state.sysctls if key not in bundle.sysctl]
         self.gone_units = [name for name in state.units if name not in bundle.unit]
-        self.units = unit_actions(bundle, state)
+        self.unit_states = unit_states(list(bundle.unit))
+        self.units = unit_actions(bundle, state, self.unit_states)
 
     def _file_differs(self, path, file):
         if read_bytes(path) != self.rendered[path]:
@@ -337,24 +463,29 @@ class Differences:
         return (present.st_mode & 0o7777) == int(directory["mode"], 8) and \
             (present.st_uid, present.st_gid) == owner_ids(directory["owner"])
 
-    def lines(self):
+    def changes(self):
+        """All but what has to be done to the bundle's units, which is known for sure only when its files are in place."""
         singular = {"files": "file", "links": "link", "directories": "directory", "accounts": "account", "sysctls": "sysctl"}
         found = [f"package {name}: install" for name in self.packages]
+        found += [f"package {name}: finish its interrupted installation" for name in self.unfinished if name not in self.packages]
         for plural, kind in singular.items():
             for name in getattr(self, plural):
-                there = os.path.lexists(name) if name.startswith("/") else name in self.state.owned.get(kind, [])
+                there = os.path.lexists(name) if name.startswith("/") else kind == "sysctl" or account_exists(name)
                 found.append(f"{kind} {name}: {'change' if there else 'make'}")
-        found += [f"{kind} {name}: remove" for kind, names in self.gone.items() for name in names]
-        found += [f"unit {name}: let go" for name in self.gone_units]
+        found += [f"{kind} {name}: {'lock' if kind == 'account' else 'remove'}" for kind, names in self.gone.items() for name in names]
+        found += [f"sysctl {key}: let go" for key in self.gone_sysctls]
+        return found + [f"unit {name}: let go" for name in self.gone_units]
+
+    def lines(self):
         # A file that is going to change will also restart what reads it.
         touched = {name: verb for name, verb in self.units}
         for name, unit in self.bundle.unit.items():
             if unit["state"] != "running" or name in touched:
                 continue
             for verb in ("restart", "reload"):
-                if name not in touched and set(unit.get(f"{verb}-on", "").split()) & set(self.files):
+                if name not in touched and set(unit[f"{verb}-on"].split()) & set(self.files):
                     touched[name] = verb
-        return found + [f"unit {name}: {verb}" for name, verb in sorted(touched.items())]
+        return self.changes() + [f"unit {name}: {verb}" for name, verb in sorted(touched.items())]
 
     def diff(self, applied):
         """Unified diffs of the files that differ. Of a file with secrets only the unrendered texts are compared."""
@@ -371,24 +502,38 @@ class Differences:
         return "\n".join(parts)
 
 
-def account_is(name, account):
+def account_exists(name):
     try:
-        present = pwd.getpwnam(name)
+        return bool(pwd.getpwnam(name))
     except KeyError:
         return False
+
+
+def describe_account(name):
+    """An account in the words of the bundle; None when there is none or it is locked."""
+    with open("/etc/shadow", encoding="utf-8", errors="replace") as file:
+        expires = {line.split(":")[0]: line.split(":")[7] for line in file}
+    if not account_exists(name) or expires.get(name):
+        return None
+    present = pwd.getpwnam(name)
     groups = sorted(g.gr_name for g in grp.getgrall() if name in g.gr_mem)
-    return (present.pw_shell, present.pw_dir, present.pw_gecos.split(",")[0], groups) == \
-        (account["shell"], account["home"], account["comment"], sorted(account.get("groups", "").split()))
+    return {"shell": present.pw_shell, "home": present.pw_dir, "comment": present.pw_gecos.split(",")[0], "groups": " ".join(groups)}
 
 
-def unit_actions(bundle, state):
+def account_is(name, account):
+    present = describe_account(name)
+    wanted = {"shell": account["shell"], "home": account["home"], "comment": account["comment"],
+              "groups": " ".join(sorted(account["groups"].split()))}
+    return present == wanted and os.path.isdir(account["home"])
+
+
+def unit_actions(bundle, state, states):
     """What has to be done to units as things stand: a list of (unit, verb) in the order in which it is done."""
-    states = unit_states(list(bundle.unit))
     actions = []
     for name, unit in bundle.unit.items():
         present = states[name]
         masked = present["LoadState"] == "masked"
-        file_state = present["UnitFileState"]
+        file_state, active = present["UnitFileState"], as_found(present)["active"]
         if unit["state"] == "masked":
             actions += [] if masked else [(name, "mask")]
             continue
@@ -397,9 +542,8 @@ def unit_actions(bundle, state):
         # Static units and the like have nothing to enable or disable.
         if unit["enabled"] == "yes" and file_state in ("disabled", "masked", ""):
             actions.append((name, "enable"))
-        if unit["enabled"] == "no" and file_state == "enabled":
+        if unit["enabled"] == "no" and file_state in ("enabled", "masked"):
             actions.append((name, "disable"))
-        active = present["ActiveState"] in ("active", "activating", "reloading", "refreshing")
         if unit["state"] == "stopped" and active:
             actions.append((name, "stop"))
         if unit["state"] == "running":
@@ -414,7 +558,7 @@ def running_action(name, unit, active, state):
     known = state.units.get(name, {})
     inputs = unit_inputs(unit)
     for verb in ("restart", "reload"):
-        if unit.get(f"{verb}-on") and known.get(verb) != inputs[verb]:
+        if unit[f"{verb}-on"] and known.get(verb) != inputs[verb]:
             return [(name, verb)]
     return []
 
@@ -422,9 +566,8 @@ def running_action(name, unit, active, state):
 # Staging
 
 
-def stage(bundle, rendered):
+def stage(bundle, rendered, directory):
     """Lays out all files of a bundle below a directory that only root can enter, for validators to look at."""
-    directory = f"{STAGED}/{bundle.sha256}"
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory, 0o700)
     os.chmod(STAGED, 0o700)
@@ -434,32 +577,40 @@ def stage(bundle, rendered):
         with open(target, "wb") as file:
             file.write(content)
         os.chmod(target, int(bundle.file[path]["mode"], 8))
-    return directory
 
 
 def validate(bundle, differences):
     """Runs the validators of all files that differ against their staged copies."""
-    directory = stage(bundle, differences.rendered)
+    questions = [(path, bundle.file[path]["validate"]) for path in differences.files if bundle.file[path]["validate"]]
+    if not questions:
+        return
+    directory = f"{STAGED}/{bundle.sha256}"
     try:
-        for path in differences.files:
-            command = bundle.file[path].get("validate")
-            if not command:
-                continue
+        stage(bundle, differences.rendered, directory)
+        for path, command in questions:
             text = command.replace("%s", directory + path).replace("%d", directory)
             code, output = run(["/bin/sh", "-c", text], limit=VALIDATOR_LIMIT)
             if code != 0:
                 raise Failed(f"{path} is not valid, says `{command}`: {last_lines(output, 8)}")
+    except OSError as error:
+        raise Failed(f"can't lay out the files for their validators: {error.strerror}") from None
     finally:
-        shutil.rmtree(directory)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def keep_staged(bundle):
     os.makedirs(STAGED, 0o700, exist_ok=True)
     write_file(f"{STAGED}/{bundle.sha256}.bundle", bundle.text.encode(), 0o600)
-    for name in os.listdir(STAGED):
-        if name != f"{bundle.sha256}.bundle":
-            path = f"{STAGED}/{name}"
-            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+    clear_staged(f"{bundle.sha256}.bundle")
+
+
+def clear_staged(but=None):
+    """Removes what a killed run had laid out for validators; with `but`, also all bundles prepared before that one."""
+    for entry in os.scandir(STAGED) if os.path.isdir(STAGED) else []:
+        if entry.is_dir():
+            shutil.rmtree(entry.path)
+        elif but and entry.name != but:
+            os.remove(entry.path)
 
 
 # Packages
@@ -467,24 +618,32 @@ def keep_staged(bundle):
 
 def apt(*arguments):
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-    options = ["-qq", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120",
+    options = ["-qq", "--yes", "--no-install-recommends", "-o", f"DPkg::Lock::Timeout={APT_LOCK_LIMIT}",
                "-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
     return run(["apt-get", *options, *arguments], limit=APT_LIMIT, env=environment)
 
 
-def download(packages):
-    """Fetches packages into apt's cache; asks the mirrors for new lists only when the present ones do not do."""
-    if not packages:
-        return
-    say(f"packages: downloading {len(packages)}: {' '.join(packages)}")
-    code, output = apt("install", "--download-only", *packages)
+def obtain(packages, *options):
+    """apt-get install; asks the mirrors for new lists only when the present ones do not do."""
+    code, output = apt("install", *options, *packages)
     if code == 0:
         return
     code, lists = apt("update")
     if code == 0:
-        code, output = apt("install", "--download-only", *packages)
+        code, output = apt("install", *options, *packages)
     if code != 0:
-        raise Failed(f"packages can't be had ({' '.join(packages)}): {last_lines(output + lists, 6)}")
+        raise Failed(f"packages can't be installed ({' '.join(packages)}): {last_lines(output + lists, 6)}")
+
+
+def download(differences):
+    """Fetches packages into apt's cache before anything changes, where that can be done."""
+    if not differences.packages:
+        return
+    if differences.unfinished or any(path.startswith(APT_DIRECTORY) for path in differences.files):
+        say("packages: downloaded later, what apt needs for it has to change first")
+        return
+    say(f"packages: downloading {len(differences.packages)}: {' '.join(differences.packages)}")
+    obtain(differences.packages, "--download-only")
 
 
 def clear_policy():
@@ -495,40 +654,112 @@ def clear_policy():
         os.rename(aside, POLICY)
 
 
-def install(packages):
+def install(differences):
     """Installs packages in one transaction; their services stay off until we have configured them."""
-    if not packages:
+    packages = differences.packages
+    if not packages and not differences.unfinished:
         return
     say(f"packages: installing {len(packages)}")
     if os.path.lexists(POLICY):
         os.rename(POLICY, f"{POLICY}.farm-kept")
     write_file(POLICY, POLICY_TEXT.encode(), 0o755)
     try:
-        must("finish an interrupted installation", ["dpkg", "--configure", "--force-confold", "--force-confdef", "-a"], limit=APT_LIMIT)
-        code, output = apt("install", *packages)
-        if code != 0:
-            raise Failed(f"packages can't be installed ({' '.join(packages)}): {last_lines(output, 8)}")
+        finish_interrupted()
+        if packages:
+            obtain(packages)
     finally:
         clear_policy()
-    missing = [name for name in packages if name not in installed_packages()]
+    installed, _ = packages_by_status()
+    missing = [name for name in packages if name not in installed]
     if missing:
         raise Failed(f"apt-get says it installed {' '.join(missing)}, dpkg does not know of it")
+
+
+def finish_interrupted():
+    """Lets dpkg finish. apt waits for whoever else installs something, dpkg does not: so wait for their locks."""
+    with open("/var/lib/dpkg/lock-frontend", "a", encoding="ascii") as frontend:
+        await_lock(frontend)
+        # An orphaned dpkg, whose apt was killed, holds this one alone.
+        with open("/var/lib/dpkg/lock", "a", encoding="ascii") as database:
+            await_lock(database)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "DPKG_FRONTEND_LOCKED": "1"}
+        must("finish an interrupted installation", ["dpkg", "--configure", "--force-confold", "--force-confdef", "-a"],
+             limit=APT_LIMIT, env=environment)
+
+
+def await_lock(file):
+    end = time.monotonic() + APT_LOCK_LIMIT
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise Failed(f"somebody else has been installing packages for {APT_LOCK_LIMIT} s") from None
+        time.sleep(POLL)
 
 
 # The former state
 
 
-def remember(paths, sysctls):
+def load_former(state):
+    """
+    The state before the change that is under way, be it this run's or that of an interrupted one. A memory from before
+    the bundle that is applied now belongs to a run that was cut off when all was done.
+    """
+    former = load_json(FORMER, None)
+    if former is None or former["applied"] != state.applied:
+        former = {"applied": state.applied, "state": copy.deepcopy(state.give()), "paths": {}, "sysctls": {}, "units": {},
+                  "accounts": {}, "databaseAccounts": {}, "settled": [*state.owned["file"], *state.owned["link"]]}
+    return former
+
+
+def save_former(former):
+    write_file(FORMER, json.dumps(former).encode(), 0o600)
+
+
+def remember(former, differences):
     """Writes down, before the first change, what stands in the way of it. An earlier memory is never overwritten."""
-    os.makedirs(TRANSACTION, 0o700, exist_ok=True)
-    journal = f"{TRANSACTION}/former.json"
-    former = load_json(journal, {"paths": {}, "sysctls": {}})
-    for path in paths:
-        if path not in former["paths"]:
-            former["paths"][path] = describe(path)
-    for key in sysctls:
+    bundle, gone = differences.bundle, differences.gone
+    for path in [*differences.files, *differences.links, *differences.directories, *gone["file"], *gone["link"], *gone["directory"]]:
+        for each in [*missing_parents(path), path]:
+            if each not in former["paths"]:
+                former["paths"][each] = describe(each)
+    for key in [*differences.sysctls, *differences.gone_sysctls]:
         former["sysctls"].setdefault(key, read_sysctl(key))
-    write_file(journal, json.dumps(former).encode(), 0o600)
+    for name, unit in unit_states([*bundle.unit, *differences.gone_units]).items():
+        former["units"].setdefault(name, as_found(unit))
+    for name in [*differences.accounts, *gone["account"]]:
+        if name not in former["accounts"]:
+            former["accounts"][name] = describe_account(name)
+    os.makedirs(TRANSACTION, 0o700, exist_ok=True)
+    sync_directory(HOME)
+    keep_room(sum(len((described or {}).get("content", "")) for described in former["paths"].values()))
+    save_former(former)
+
+
+def missing_parents(path):
+    parent = os.path.dirname(path)
+    return [] if os.path.lexists(parent) else [*missing_parents(parent), parent]
+
+
+def keep_room(size):
+    """Takes the space that the way back needs while there still is some."""
+    try:
+        handle = os.open(ROOM, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(handle, 0, size + ROOM_BYTES)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        remove_if_there(ROOM)
+        raise Failed(f"can't keep {size + ROOM_BYTES} bytes of the disk free for the way back: {error.strerror}") from None
+
+
+def forget_former(former):
+    for path in former["paths"]:
+        remove_if_there(aside_of(path))
+    shutil.rmtree(TRANSACTION, ignore_errors=True)
 
 
 def describe(path):
@@ -542,23 +773,30 @@ def describe(path):
     return described if content is None else {**described, "content": base64.b64encode(content).decode()}
 
 
-def keep_original(path):
-    """Keeps a file that was here before us, once and for good."""
-    content = read_bytes(path)
-    if content is None or os.path.lexists(REPLACED + path):
-        return
-    os.makedirs(os.path.dirname(REPLACED + path), 0o700, exist_ok=True)
-    os.chmod(REPLACED, 0o700)
-    present = os.stat(path)
-    write_file(REPLACED + path, content, present.st_mode & 0o7777, present.st_uid, present.st_gid)
+def keep_originals(paths, former):
+    """Keeps what was here before us, once and for good. A package may bring a file only after the former state was noted."""
+    fresh = [path for path in paths if path not in former["settled"]]
+    for path in fresh:
+        kept = REPLACED + path
+        if os.path.lexists(kept) or not (os.path.islink(path) or os.path.isfile(path)):
+            continue
+        os.makedirs(os.path.dirname(kept), 0o700, exist_ok=True)
+        os.chmod(REPLACED, 0o700)
+        restore(kept, describe(path))
+    if fresh:
+        former["settled"] += fresh
+        save_former(former)
 
 
 def restore(path, former):
+    """Makes a path what `describe` said it was. What is so already isn't touched."""
+    if describe(path) == former:
+        return
     if former is None:
         if os.path.isdir(path) and not os.path.islink(path):
             if not os.listdir(path):
                 os.rmdir(path)
-        elif os.path.lexists(path):
+        else:
             os.remove(path)
     elif "link" in former:
         make_link(path, former["link"])
@@ -575,9 +813,10 @@ def restore(path, former):
 
 
 def make_link(path, target):
-    aside = f"{path}.farm-new"
-    if os.path.lexists(aside):
-        os.remove(aside)
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise Failed(f"link {path}: a directory is in its place; move it away")
+    aside = aside_of(path)
+    remove_if_there(aside)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.symlink(target, aside)
     os.rename(aside, path)
@@ -595,40 +834,44 @@ def switch_directory(path, directory):
     os.chmod(path, int(directory["mode"], 8))
 
 
-def switch_file(path, file, content, owned):
+def switch_file(path, file, content):
     ids = owner_ids(file["owner"])
     if ids is None:
         raise Failed(f"file {path}: there is no {file['owner']} on this host")
     if os.path.isdir(path) and not os.path.islink(path):
         raise Failed(f"file {path}: a directory is in its place; move it away")
-    if not owned:
-        keep_original(path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     write_file(path, content, int(file["mode"], 8), *ids)
 
 
 def switch_account(name, account):
-    for group in account.get("groups", "").split():
+    groups = account["groups"].split()
+    for group in groups:
         must(f"make the group {group}", ["groupadd", "--force", group])
-    options = ["--shell", account["shell"], "--comment", account["comment"], "--groups", ",".join(account.get("groups", "").split())]
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        kind = ["--system"] if account["system"] == "yes" else []
-        must(f"make the account {name}", ["useradd", *kind, "--create-home", "--home-dir", account["home"], *options, name])
+    options = ["--shell", account["shell"], "--comment", account["comment"], "--groups", ",".join(groups), name]
+    if not account_exists(name):
+        options = ["--create-home", "--home-dir", account["home"], *options]
+        kind = ["--system"] if account.get("system") == "yes" else []
+        # A group of that name may be there already, such as one of another account's.
+        own = ["--gid", name] if any(group.gr_name == name for group in grp.getgrall()) else ["--user-group"]
+        must(f"make the account {name}", ["useradd", *kind, *own, *options])
         return
-    must(f"change the account {name}", ["usermod", "--home", account["home"], "--expiredate", "", *options, name])
+    must(f"change the account {name}", ["usermod", "--home", account["home"], "--expiredate", "", *options])
+    if not os.path.isdir(account["home"]):
+        must(f"make the home of {name}", ["mkhomedir_helper", name])
 
 
 def close_account(name):
     """Locks an account that is no longer wanted; its home stays."""
+    if not account_exists(name):
+        return
     must(f"lock the account {name}", ["usermod", "--lock", "--expiredate", "1", "--shell", "/usr/sbin/nologin", "--groups", "", name])
     run(["loginctl", "terminate-user", name])
 
 
 def write_sysctl(key, value):
     try:
-        with open("/proc/sys/" + key.replace(".", "/"), "w", encoding="ascii") as file:
+        with open(sysctl_path(key), "w", encoding="utf-8") as file:
             file.write(value)
     except OSError as error:
         raise Failed(f"sysctl {key} can't be set to {value} here: {error.strerror}") from None
@@ -652,54 +895,61 @@ def remove_gone(gone):
 
 def settle_units(bundle, state, wait):
     """Brings the bundle's units into their states. `wait`: until each has done what it was told."""
-    actions = unit_actions(bundle, state)
+    actions = unit_actions(bundle, state, unit_states(list(bundle.unit)))
     verbs = {}
     for name, verb in actions:
         verbs.setdefault(verb, []).append(name)
     for verb, names in verbs.items():
         say(f"units: {verb} {' '.join(names)}")
-        options = []
-        if verb in ("start", "restart", "reload"):
+        starting = verb in ("start", "restart", "reload")
+        options = ["--now"] if verb == "mask" else []
+        if starting:
             options = [] if wait else ["--no-block"]
             run(["systemctl", "reset-failed", "--", *names])
-            note_units(names, verb, bundle, state)
-        elif verb in ("mask", "disable"):
-            options = ["--now"]
-        code, output = run(["systemctl", *options, verb, "--", *names], limit=UNIT_LIMIT)
-        if code != 0:
-            raise Failed(f"systemctl {verb} failed: {last_lines(output, 6)}")
-        if verb in ("start", "restart", "reload"):
+            # Forget what a unit runs with, so that one whose start is interrupted is started anew.
+            for name in names:
+                for key in ("reload",) if verb == "reload" else ("restart", "reload"):
+                    state.units[name].pop(key, None)
+            state.save()
+        must(f"{verb} {' '.join(names)}", ["systemctl", *options, verb, "--", *names], limit=UNIT_LIMIT)
+        if starting:
             for name in names:
                 state.units[name].update(unit_inputs(bundle.unit[name]))
     for name, unit in bundle.unit.items():
-        entry = state.units.setdefault(name, {"startedByUs": False, "maskedByUs": False})
-        if unit["state"] == "masked" and (name, "mask") in actions:
-            entry["maskedByUs"] = True
-        if unit["state"] == "running" and "restart" not in entry:
-            entry.update(unit_inputs(unit))
+        if unit["state"] == "running" and "restart" not in state.units[name]:
+            state.units[name].update(unit_inputs(unit))
     if actions:
         state.save()
     return [f"unit {name}: {verb}" for name, verb in actions]
 
 
-def note_units(names, verb, bundle, state):
-    """Before a start is tried: forget what a unit ran with, so that an interrupted one is tried again."""
-    for name in names:
-        entry = state.units.setdefault(name, {"startedByUs": False, "maskedByUs": False})
-        entry["startedByUs"] = entry["startedByUs"] or verb == "start"
-        for key in (verb, "reload") if verb != "reload" else ("reload",):
-            entry.pop(key, None)
-    state.save()
+def bring_back(found, verbs):
+    """Of what tells units from how they were found, that part which `verbs` undo."""
+    for name, present in unit_states(list(found)).items():
+        was, now = found[name], as_found(present)
+        wanted = {
+            "disable": now["file"] == "enabled" and was["file"] != "enabled",
+            "unmask": now["file"] == "masked" and was["file"] != "masked",
+            "stop": now["active"] and not was["active"],
+            "reset-failed": present["ActiveState"] == "failed",
+            "enable": was["file"] == "enabled" and now["file"] != "enabled",
+            "mask": was["file"] == "masked" and now["file"] != "masked",
+            "start": was["active"] and not now["active"],
+        }
+        for verb in verbs:
+            if wanted[verb]:
+                must(f"{verb} {name}", ["systemctl", verb, "--", name], limit=UNIT_LIMIT)
+
+
+# What we have done to a unit is undone while its files are still there, what was undone is done again with its own files.
+UNDO = ("disable", "unmask", "stop", "reset-failed")
+REDO = ("mask", "enable", "start")
 
 
 def let_units_go(names, state):
-    """Units that are no longer declared: what we started or masked goes back, what ran before us stays."""
+    """Units that are no longer declared: what we started, enabled or masked goes back, what ran before us stays."""
+    bring_back({name: state.units[name]["found"] for name in names}, UNDO)
     for name in names:
-        entry = state.units[name]
-        if entry["maskedByUs"]:
-            must(f"unmask {name}", ["systemctl", "unmask", "--", name])
-        elif entry["startedByUs"]:
-            run(["systemctl", "disable", "--now", "--", name], limit=UNIT_LIMIT)
         del state.units[name]
     if names:
         state.save()
@@ -717,7 +967,8 @@ def sql(statement):
     """Rows of a query on the local MariaDB, as root by its socket; the statement goes by stdin, not the command line."""
     code, output = run(["mariadb", "--batch", "--skip-column-names", "--raw"], stdin=statement, limit=30)
     if code != 0:
-        raise Failed(f"MariaDB says: {last_lines(output, 3)}")
+        # The client repeats the statement before the error; and the error may quote a former password's hash from it.
+        raise Failed(f"MariaDB says: {re.sub(PASSWORD_HASH, '[secret]', last_lines(output, 1))}")
     return [line.split("\t") for line in output.splitlines()]
 
 
@@ -754,45 +1005,69 @@ def settle_databases(bundle, state, secrets):
         return []
     await_database()
     changes = []
+    state.accounts_made = sorted({*state.accounts_made, *accounts})
+    state.save()
     present = {row[0] for row in sql("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")}
     for name in bundle.database:
         if name not in present:
             sql(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
             changes.append(f"database {name}: make")
-    known = {row[0]: row[1] for row in sql("SELECT User, CONCAT(plugin, ' ', authentication_string, ' ', "
-                                           "COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0')) "
-                                           "FROM mysql.global_priv JOIN mysql.user USING (User, Host) WHERE Host = '%'")}
+    known = {row[0] for row in sql("SELECT User FROM mysql.user WHERE Host = '%'")}
     for name, account in accounts.items():
-        if settle_account(name, account, secrets[account["secret"]], known.get(name)):
+        if settle_account(name, account, secrets[account["secret"]], name in known, state):
             changes.append(f"database account {name}: {'change' if name in known else 'make'}")
     for name in gone:
         if name in known:
+            remember_account(name, describe_database_account(name), state)
             sql(f"ALTER USER {quote(name)}@'%' ACCOUNT LOCK")
             changes.append(f"database account {name}: lock")
     state.accounts_made = sorted(accounts)
-    if changes:
-        state.save()
+    state.save()
     return changes
 
 
-def settle_account(name, account, password, known):
+def describe_database_account(name):
+    """The statements that would make an account anew: first its CREATE USER, then its grants."""
+    user = f"{quote(name)}@'%'"
+    return [row[0] for row in sql(f"SHOW CREATE USER {user}; SHOW GRANTS FOR {user}")]
+
+
+def remember_account(name, described, state):
+    former = load_former(state)
+    if name not in former["databaseAccounts"]:
+        former["databaseAccounts"][name] = described
+        os.makedirs(TRANSACTION, 0o700, exist_ok=True)
+        save_former(former)
+
+
+def return_account(name, described):
+    user = f"{quote(name)}@'%'"
+    if described is None:
+        sql(f"ALTER USER IF EXISTS {user} ACCOUNT LOCK")
+        return
+    create, *grants = described
+    lock = "" if "ACCOUNT LOCK" in create else " ACCOUNT UNLOCK"
+    sql("; ".join([create.replace("CREATE", "ALTER", 1) + lock, f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}", *grants]))
+
+
+def settle_account(name, account, password, exists, state):
     """Makes one account so; returns whether that changed anything."""
     user = f"{quote(name)}@'%'"
     wanted = native_hash(password)
-    changed = known is None or known.lower() not in (f"mysql_native_password {wanted} 0".lower(),
-                                                     f"mysql_native_password {wanted} false".lower())
-    if changed:
+    described = describe_database_account(name) if exists else None
+    create, *present = described or [""]
+    grants = {grant for grant in account["grants"].split("; ") if grant}
+    others = {re.sub(r"^GRANT (.*) TO .*$", r"\1", grant) for grant in present if not grant.startswith("GRANT USAGE ON *.*")}
+    usable = f"IDENTIFIED BY PASSWORD '{wanted}'" in create and "ACCOUNT LOCK" not in create
+    if usable and others == grants:
+        return False
+    remember_account(name, described, state)
+    if not usable:
         sql(f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY PASSWORD '{wanted}'; "
             f"ALTER USER {user} IDENTIFIED BY PASSWORD '{wanted}' ACCOUNT UNLOCK")
-    grants = account["grants"].split("; ")
-    present = [row[0] for row in sql(f"SHOW GRANTS FOR {user}")]
-    usage = [grant for grant in present if grant.startswith("GRANT USAGE ON *.*")]
-    others = {re.sub(r"^GRANT (.*) TO .*$", r"\1", re.sub(r" IDENTIFIED BY .*$", "", grant)) for grant in present if grant not in usage}
-    if others != set(grants):
-        statements = [f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}"] + [f"GRANT {grant} TO {user}" for grant in grants]
-        sql("; ".join(statements))
-        changed = True
-    return changed
+    if others != grants:
+        sql("; ".join([f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}", *(f"GRANT {grant} TO {user}" for grant in sorted(grants))]))
+    return True
 
 
 # Probes
@@ -830,27 +1105,23 @@ def probe_all(bundle, limit=float("inf")):
     from concurrent.futures import ThreadPoolExecutor
     probes = [(name, probe["command"], float(probe["within"].split()[0])) for name, probe in bundle.probe.items()]
     with ThreadPoolExecutor(max_workers=len(probes) + 1) as pool:
-        units = pool.submit(units_running, bundle, limit)
         answers = [pool.submit(ask, *probe, limit) for probe in probes]
-        return units.result() + [why for why in (answer.result() for answer in answers) if why]
+    # The units last: one that starts and dies at once is seen dead by then.
+    return units_running(bundle, limit) + [why for why in (answer.result() for answer in answers) if why]
 
 
 # The whole
 
 
-def make_so(bundle, state, secrets, wait):
+def make_so(differences, state, wait):
     """Everything but databases and probes: packages, accounts, files, units. Returns what it did."""
-    differences = Differences(bundle, state, secrets)
-    changes = [line for line in differences.lines() if not line.startswith("unit ")]
+    bundle, changes = differences.bundle, differences.changes()
     say(f"record: {len(changes)} changes")
-    for kind in state.owned:
-        state.owned[kind] = sorted({*state.owned[kind], *bundle.entries[kind]})
-    owned_before = load_json(STATE, {}).get("owned", {}).get("file", [])
-    if changes:
-        state.save()
-        gone_paths = [path for kind in ("file", "link", "directory") for path in differences.gone[kind]]
-        remember([*differences.files, *differences.links, *differences.directories, *gone_paths], differences.sysctls)
-    install(differences.packages)
+    former = load_former(state)
+    if bundle.sha256 != state.applied or differences.lines():
+        remember(former, differences)
+    own(differences, state)
+    switch_packages(differences, former)
     if differences.files:
         say(f"validate: {len(differences.files)} files")
         validate(bundle, differences)
@@ -861,73 +1132,112 @@ def make_so(bundle, state, secrets, wait):
         switch_directory(path, bundle.directory[path])
     if differences.files or differences.links:
         say(f"files: switching {len(differences.files) + len(differences.links)}")
+    keep_originals([*differences.files, *differences.links], former)
     for path in differences.files:
-        switch_file(path, bundle.file[path], differences.rendered[path], path in owned_before)
+        switch_file(path, bundle.file[path], differences.rendered[path])
     for path in differences.links:
         make_link(path, bundle.link[path]["target"])
-    for key in differences.sysctls:
-        write_sysctl(key, bundle.sysctl[key]["value"])
+    switch_sysctls(differences, state)
     if differences.gone_units:
         say(f"units: letting go {' '.join(differences.gone_units)}")
         let_units_go(differences.gone_units, state)
-    say("remove: what is no longer declared")
-    remove_gone(differences.gone)
-    reload_systemd([*differences.files, *differences.links, *differences.gone["file"]])
+    if any(differences.gone.values()):
+        say("remove: what is no longer declared")
+        remove_gone(differences.gone)
+    # Also for a change that an interrupted run has made.
+    if os.path.exists(TRANSACTION):
+        must("make systemd read its units anew", ["systemctl", "daemon-reload"])
     changes += settle_units(bundle, state, wait)
     for kind in state.owned:
-        state.owned[kind] = sorted(bundle.entries[kind])
-    if changes:
-        state.save()
+        state.owned[kind] = [name for name in state.owned[kind] if name in bundle.entries[kind]]
+    state.save()
     return changes
 
 
-def reload_systemd(paths):
-    """Also after an interruption: systemd itself knows whether it has read its files since they changed."""
-    stale = any(path.startswith(UNIT_DIRECTORY) for path in paths)
-    if not stale and os.path.exists(TRANSACTION):
-        stale = True
-    if stale:
-        must("make systemd read its units anew", ["systemctl", "daemon-reload"])
+def own(differences, state):
+    """Writes down, before it is done, what will be ours. A directory that others have made stays theirs."""
+    bundle = differences.bundle
+    for kind in state.owned:
+        new = [path for path in differences.directories if not os.path.lexists(path)] if kind == "directory" else bundle.entries[kind]
+        state.owned[kind] = sorted({*state.owned[kind], *new})
+    for key in differences.sysctls:
+        state.sysctls.setdefault(key, read_sysctl(key))
+    for name, unit in differences.unit_states.items():
+        state.units.setdefault(name, {"found": as_found(unit)})
+    state.save()
 
 
-def go_back(bundle, former_bundle, state):
-    """Returns to the state that was before this change: files, links, sysctls, units."""
+def switch_packages(differences, former):
+    """Installs packages, after the files that say where they come from."""
+    if not differences.packages and not differences.unfinished:
+        return
+    sources = [path for path in differences.files if path.startswith(APT_DIRECTORY)]
+    keep_originals(sources, former)
+    for path in sources:
+        switch_file(path, differences.bundle.file[path], differences.rendered[path])
+    install(differences)
+
+
+def switch_sysctls(differences, state):
+    for key in differences.sysctls:
+        write_sysctl(key, differences.bundle.sysctl[key]["value"])
+    for key in differences.gone_sysctls:
+        if state.sysctls[key] is not None:
+            write_sysctl(key, state.sysctls[key])
+        del state.sysctls[key]
+
+
+def go_back(former_bundle, state):
+    """
+    Returns to the state that was before this change, as far as that can be done. Returns what could not; the former
+    state is then kept for the next run.
+    """
     say("going back to the former state")
-    former = load_json(f"{TRANSACTION}/former.json", {"paths": {}, "sysctls": {}})
-    for path, described in sorted(former["paths"].items()):
-        restore(path, described)
+    former, problems = load_former(state), []
+
+    def attempt(step, *arguments):
+        try:
+            step(*arguments)
+        except Exception as problem:
+            problems.append(explain(problem))
+
+    remove_if_there(ROOM)
+    # Whether an unmanaged unit runs is nobody's business now either: it may be at work by its timer.
+    managed = {name: was for name, was in former["units"].items() if former_bundle.unit.get(name, {}).get("state") != "unmanaged"}
+    attempt(bring_back, managed, UNDO)
+    for path in sorted(former["paths"]):
+        if former["paths"][path] is not None:
+            attempt(restore, path, former["paths"][path])
     for path in sorted(former["paths"], reverse=True):
         if former["paths"][path] is None:
-            restore(path, None)
+            attempt(restore, path, None)
     for key, value in former["sysctls"].items():
         if value is not None:
-            write_sysctl(key, value)
-    must("make systemd read its units anew", ["systemctl", "daemon-reload"])
-    let_units_go([name for name in bundle.unit if name not in former_bundle.unit and name in state.units], state)
-    for name in bundle.account:
-        if name not in former_bundle.account:
-            close_account(name)
-    settle_units(former_bundle, state, True)
-    for kind in state.owned:
-        state.owned[kind] = sorted(former_bundle.entries[kind])
-    state.save()
-    shutil.rmtree(TRANSACTION, ignore_errors=True)
-
-
-def finish(bundle, state):
-    say("record: applied")
-    if state.applied != bundle.sha256:
-        write_file(APPLIED, bundle.text.encode(), 0o600)
-        state.applied, state.applied_at = bundle.sha256, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        state.save()
-    shutil.rmtree(TRANSACTION, ignore_errors=True)
+            attempt(write_sysctl, key, value)
+    for name, described in former["accounts"].items():
+        attempt(*((close_account, name) if described is None else (switch_account, name, described)))
+    attempt(must, "make systemd read its units anew", ["systemctl", "daemon-reload"])
+    units, owned = former["state"]["units"], state.owned
+    state.take({**former["state"], "units": {name: state.units.get(name, units[name]) for name in units}})
+    attempt(settle_units, former_bundle, state, True)
+    attempt(bring_back, managed, REDO)
+    for name, described in former["databaseAccounts"].items():
+        attempt(return_account, name, described)
+    if problems:
+        # What could not be removed now is still ours to remove.
+        state.owned = owned
+    attempt(state.save)
+    if not problems:
+        forget_former(former)
+    return problems
 
 
 def activate(bundle, state, secrets):
     """Makes a bundle so and asks its probes; goes back to the former state if anything fails. Returns the report."""
     former_bundle = applied_bundle(state)
+    differences = Differences(bundle, state, secrets)
     try:
-        changes = make_so(bundle, state, secrets, wait=True)
+        changes = make_so(differences, state, wait=True)
         if bundle.database or bundle.database_account:
             say("databases")
         changes += settle_databases(bundle, state, secrets)
@@ -935,16 +1245,29 @@ def activate(bundle, state, secrets):
         failures = probe_all(bundle)
         if failures:
             raise Failed("; ".join(failures))
-    except (Failed, OSError) as failure:
-        changed_units = [name for name in bundle.unit if name in state.units]
-        report = {"ok": False, "error": str(failure), "journal": journal_of(changed_units)}
-        if former_bundle is None:
-            return {**report, "wentBack": False}
-        go_back(bundle, former_bundle, state)
-        return {**report, "wentBack": True}
-    finish(bundle, state)
+        say("record: applied")
+        former = load_former(state)
+        if state.applied != bundle.sha256:
+            write_file(APPLIED, bundle.text.encode(), 0o600)
+    except Exception as failure:
+        report = {"ok": False, "error": explain(failure), "journal": journal_of(list(bundle.unit)), "wentBack": False}
+        if former_bundle is not None:
+            problems = go_back(former_bundle, state)
+            report["wentBack"] = not problems
+            if problems:
+                report["error"] += f"; going back failed too: {'; '.join(problems)}"
+        return report
+    forget_former(former)
     left = [f"package {name}" for name in (former_bundle.packages if former_bundle else []) if name not in bundle.packages]
     return {"ok": True, "changes": changes, "left": left}
+
+
+def explain(failure):
+    if isinstance(failure, Failed):
+        return str(failure)
+    if isinstance(failure, OSError) and failure.strerror:
+        return f"{failure.filename or 'the system'}: {failure.strerror}"
+    return f"{type(failure).__name__}: {failure}"
 
 
 # Commands
@@ -954,11 +1277,12 @@ def take_secrets(_):
     """Keeps what this host may know. Names are told, values never."""
     try:
         message = json.load(sys.stdin)
-        host, values = message["host"], message["secrets"]
-    except (ValueError, KeyError, TypeError):
+        host, values = message["host"], {name: value + "" for name, value in message["secrets"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}}") from None
     if host != os.uname().nodename:
         raise Refused(f"these secrets are for {host}, this host is {os.uname().nodename}")
+    know_secrets(values)
     changed = load_json(SECRETS, None) != values
     if changed:
         write_file(SECRETS, json.dumps(values).encode(), 0o600)
@@ -966,29 +1290,34 @@ def take_secrets(_):
 
 
 def read_bundle():
-    data = sys.stdin.buffer.read()
     try:
-        bundle = Bundle(data.decode())
+        return Bundle(sys.stdin.buffer.read().decode())
     except UnicodeDecodeError:
         raise Refused("this is no bundle: it is not UTF-8 text") from None
-    for account in bundle.database_account.values():
-        if account["secret"] not in load_json(SECRETS, {}):
-            raise Refused(f"the bundle needs the secret {account['secret']}, which this host was not given: send secrets first")
-    return bundle
+
+
+def load_secrets():
+    return know_secrets(load_json(SECRETS, {}))
+
+
+def look_ahead(bundle, state, secrets):
+    """What can be found wrong with a bundle before anything changes. Returns the differences."""
+    differences = Differences(bundle, state, secrets)
+    say(f"stage: {len(differences.lines())} differences")
+    download(differences)
+    # A validator may come with a package that is not installed yet: then it runs once that is.
+    if not differences.packages and not differences.unfinished:
+        validate(bundle, differences)
+    return differences
 
 
 def prepare(_):
-    bundle, state, secrets = read_bundle(), State(), load_json(SECRETS, {})
-    differences = Differences(bundle, state, secrets)
-    say(f"stage: {len(differences.lines())} differences")
-    download(differences.packages)
-    # A validator may come with a package that is not installed yet: then it runs once that is.
-    if not differences.packages and state.applied:
-        validate(bundle, differences)
+    bundle, state = read_bundle(), State()
+    differences = look_ahead(bundle, state, load_secrets())
     keep_staged(bundle)
     report = {"ok": True, "sha256": bundle.sha256, "differences": differences.lines()}
     if state.applied is None:
-        report["changes"] = make_so(bundle, state, secrets, wait=False)
+        report["changes"] = make_so(differences, state, wait=False)
     return report
 
 
@@ -997,19 +1326,15 @@ def activate_staged(arguments):
     if text is None:
         raise Refused(f"no bundle {arguments.sha256[:12]} is prepared on this host: run prepare first")
     bundle = Bundle(text.decode())
-    return {"sha256": bundle.sha256, **activate(bundle, State(), load_json(SECRETS, {}))}
+    return {"sha256": bundle.sha256, **activate(bundle, State(), load_secrets())}
 
 
 def apply(arguments):
-    bundle, state, secrets = read_bundle(), State(), load_json(SECRETS, {})
+    bundle, state, secrets = read_bundle(), State(), load_secrets()
     if arguments.check:
         differences = Differences(bundle, state, secrets)
         return {"ok": True, "sha256": bundle.sha256, "differences": differences.lines(), "diff": differences.diff(applied_bundle(state))}
-    differences = Differences(bundle, state, secrets)
-    say(f"stage: {len(differences.lines())} differences")
-    download(differences.packages)
-    if not differences.packages:
-        validate(bundle, differences)
+    look_ahead(bundle, state, secrets)
     return {"sha256": bundle.sha256, **activate(bundle, state, secrets)}
 
 
@@ -1019,11 +1344,12 @@ def verify(_):
     bundle = applied_bundle(state)
     if bundle is None:
         return {"ok": True, "applied": None, "inSync": False, "healthy": False, "differences": [], "unhealthy": ["nothing was ever activated here"], "units": {}}
-    differences = Differences(bundle, state, load_json(SECRETS, {}))
+    differences = Differences(bundle, state, load_secrets())
     unhealthy = probe_all(bundle, limit=0)
-    starts = {name: int(u["ActiveEnterTimestampMonotonic"]) for name, u in unit_states(list(bundle.unit)).items()}
+    starts = {name: int(u["ActiveEnterTimestampMonotonic"]) for name, u in differences.unit_states.items()}
     lines = differences.lines()
-    return {"ok": True, "applied": state.applied, "appliedAt": state.applied_at, "inSync": not lines, "healthy": not unhealthy,
+    applied_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(APPLIED).st_mtime))
+    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "inSync": not lines, "healthy": not unhealthy,
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
@@ -1033,12 +1359,12 @@ def lock():
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.read(handle, 200).decode()
+        holder = os.read(handle, 200).decode() or "it has only just begun"
         print(json.dumps({"ok": False, "error": f"another run holds the lock: {holder}"}))
         say(f"another run holds the lock: {holder}")
         sys.exit(75)
     os.ftruncate(handle, 0)
-    os.write(handle, f"pid {os.getpid()} since {time.strftime('%H:%M:%S')}".encode())
+    os.write(handle, f"pid {os.getpid()}, {sys.argv[1]}, since {time.strftime('%H:%M:%S')}".encode())
 
 
 def parse_arguments():
@@ -1063,18 +1389,22 @@ def main():
         if not reading:
             lock()
             os.makedirs(HOME, 0o700, exist_ok=True)
+            # What a killed run has left; what it left aside elsewhere goes with its transaction.
             clear_policy()
+            clear_staged()
+            for path in (STATE, SECRETS, APPLIED, POLICY):
+                remove_if_there(aside_of(path))
         report, code = arguments.action(arguments), 0
     except Refused as refusal:
         report, code = {"ok": False, "error": str(refusal)}, 2
     except (Failed, OSError) as failure:
-        report, code = {"ok": False, "error": str(failure)}, 1
+        report, code = {"ok": False, "error": explain(failure)}, 1
     if not report["ok"]:
         code = code or 1
         say(report["error"])
         if report.get("journal"):
             say(f"the last lines of the journal:\n{report['journal']}")
-    print(json.dumps({"host": os.uname().nodename, **report, "seconds": round(time.monotonic() - began, 2)}))
+    print(json.dumps({"host": os.uname().nodename, **masked(report), "seconds": round(time.monotonic() - began, 2)}))
     sys.exit(code)
 
 

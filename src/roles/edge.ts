@@ -43,8 +43,7 @@ const unit = (name: string, more: Partial<UnitState> = {}): UnitState => ({
 });
 
 /** There is no certificate yet when the first configuration is tested: an empty directory stands for it. */
-const VALIDATE =
-  "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -q -f %s; r=$?; rmdir $d; exit $r; }";
+const VALIDATE = "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -f %s; r=$?; rmdir $d; exit $r; }";
 
 /** Takes users' requests for all applications, on http and https. */
 export const edge: HostRole = ({ inventory, host }) => {

@@ -76,6 +76,11 @@ $wgHooks['MessagesPreLoad'][] = static function ( $title, &$message, $code ) {
 	}
 };
 
+# Failures go to the journal; by default MediaWiki tells only the one who met them.
+$wgHooks['LogException'][] = static function ( $failure ) {
+	error_log( MWExceptionHandler::getLogMessage( $failure ) );
+};
+
 $wgDiff3 = '/usr/bin/diff3';
 $wgDefaultSkin = 'vector-2022';
 wfLoadSkin( 'Vector' );

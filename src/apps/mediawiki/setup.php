@@ -13,8 +13,8 @@ const ADMINISTRATOR = 'Admin';
 /** Key in MediaWiki's own table of updates done. The row is written last: without it the setup was not completed. */
 const MARKER = 'farm-setup';
 
-/** A cluster that starts from nothing takes some 30 s to elect its first node, and one that recovers twice that. */
-const DATABASE_LIMIT = 120;
+/** One that fails over answers within 10 s, one that starts from nothing takes some 30 s. systemd has us try again. */
+const DATABASE_LIMIT = 60;
 
 /** The other node may be installing and updating meanwhile; an update of a large wiki takes minutes. */
 const LOCK_LIMIT = 600;

@@ -83,7 +83,7 @@ ${common}  option httpchk
   http-check send meth GET uri ${health.path} ver HTTP/1.1 hdr Host ${application.hostnames[0]}
   http-check expect status 200
   http-check expect string ${health.contains}
-  default-server inter 2s fastinter 1s downinter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+  default-server inter 2s fastinter 1s downinter 1s fall 2 rise 1
 ${servers(" check")}
 
 backend ${application.id}_any

@@ -1,6 +1,6 @@
 """Waits until an SSH server answers with its banner: await-ssh.py ADDRESS LIMIT_IN_SECONDS.
 
-Runs in the network namespace of a stack. Exit code 1 when the limit has passed.
+Runs in the network namespace of the machine. Exit code 1 when the limit has passed.
 """
 
 import socket

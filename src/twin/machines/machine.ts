@@ -27,9 +27,9 @@ import { cutDisk, ensureDisk, releaseDisk, type Seed, writeSeeds } from "./disk.
 import { ensureImage } from "./image.ts";
 import { initProcess, isRunning, machineGroup } from "./inside.ts";
 import { machineLayout, stackLayout, writeWhole } from "./layout.ts";
-import { BRIDGE, inNamespace, isWithin, openRange, runInNamespace } from "./network.ts";
+import { BRIDGE, inNamespace, isWithin, openRange } from "./network.ts";
 import { proxyAddress } from "./packages.ts";
-import { lastLines, must, waitUntil } from "./run.ts";
+import { lastLines, must, run, waitUntil } from "./run.ts";
 
 export type MachineSpec = {
   /** Unique in the stack, and the host name unless that is given. */
@@ -63,9 +63,11 @@ const STOP_LIMIT = 120;
  */
 export async function boot(stack: string, spec: MachineSpec): Promise<void> {
   const started = isRunning(stack, spec.name) ? undefined : await launch(stack, spec);
-  const script = join(import.meta.dirname, "await-ssh.py");
   const decided = new AbortController();
-  const banner = runInNamespace(stack, ["python3", script, spec.address, String(BOOT_LIMIT)], {
+  // Asked from within the machine's own network: its packet filter may keep everybody else out.
+  const enter = ["nsenter", "--target", String(initProcess(stack, spec.name)), "--net"];
+  const script = join(import.meta.dirname, "await-ssh.py");
+  const banner = run([...enter, "python3", script, spec.address, String(BOOT_LIMIT)], {
     signal: decided.signal,
   });
   const outcomes = [

@@ -80,7 +80,7 @@ function decide(situations: readonly Situation[]): Verdict[] {
     Object.fromEntries(members.split(" ").map((text, index) => [`db${index + 1}`, state(text)])),
     { headless: 0, apart: 0, turn: 0, ...clocks },
   ]);
-  const folder = new URL("../../src/roles/mariadb", import.meta.url).pathname;
+  const folder = new URL("../../../src/roles/mariadb", import.meta.url).pathname;
   const options = { input: JSON.stringify(input), encoding: "utf8", timeout: 30_000 } as const;
   const run = spawnSync("python3", ["-B", "-c", program, folder], { ...options, maxBuffer: 2 ** 26 });
   assert.equal(run.status, 0, run.stderr);

@@ -1,16 +1,16 @@
 /** What the roles of a MariaDB cluster want of its members and of the hosts that use it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { merge } from "../../src/host/merge.ts";
-import type { Contribution } from "../../src/host/state.ts";
-import type { Cluster, Host, Inventory } from "../../src/inventory/schema.ts";
-import { findFlows } from "../../src/plan/flows.ts";
-import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
-import { databaseProxy } from "../../src/roles/database-proxy.ts";
-import { sizes } from "../../src/roles/mariadb/config.ts";
-import { mariadbMember } from "../../src/roles/mariadb/member.ts";
-import { CLIENT_PORT, STATE_PORT } from "../../src/roles/mariadb/ports.ts";
-import type { RoleContext } from "../../src/roles/role.ts";
+import { merge } from "../../../src/host/merge.ts";
+import type { Contribution } from "../../../src/host/state.ts";
+import type { Cluster, Host, Inventory } from "../../../src/inventory/schema.ts";
+import { findFlows } from "../../../src/plan/flows.ts";
+import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
+import { databaseProxy } from "../../../src/roles/database-proxy.ts";
+import { sizes } from "../../../src/roles/mariadb/config.ts";
+import { mariadbMember } from "../../../src/roles/mariadb/member.ts";
+import { CLIENT_PORT, STATE_PORT } from "../../../src/roles/mariadb/ports.ts";
+import type { RoleContext } from "../../../src/roles/role.ts";
 
 const host = (id: string, index: number, memory = 2e9): Host => ({
   id,

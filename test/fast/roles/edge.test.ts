@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { edge } from "../../../src/roles/edge.ts";
+import { contextOf } from "./web-context.ts";
+
+const context = contextOf("edge1");
+const contribution = edge(context);
+const config = contribution.files?.find((f) => f.path.endsWith("haproxy.cfg"))?.content ?? "";
+const section = (head: string): string => config.split(/\n(?=\S)/).find((s) => s.startsWith(head)) ?? "";
+
+test("users are awaited on the host's own address, not on the mesh", () => {
+  const binds = [...config.matchAll(/^ {2}bind (\S+)/gm)].map((m) => m[1]);
+  assert.deepEqual(binds, [`${context.host.address}:80`, `${context.host.address}:443`]);
+  assert.deepEqual(
+    contribution.listens?.map((l) => `${l.port} ${l.reach}`),
+    ["80 world", "443 world"],
+  );
+});
+
+test("every node of an application is asked for its health over the mesh, and declared as a connection", () => {
+  const pravka = context.inventory.applications.find((a) => a.id === "pravka");
+  assert(pravka);
+  for (const id of pravka.nodes) {
+    const mesh = context.inventory.hosts.find((h) => h.id === id)?.mesh;
+    assert.match(section("backend pravka\n"), new RegExp(`server ${id} ${mesh}:80 check`));
+    assert(contribution.connects?.some((c) => c.to.kind === "host" && c.to.host === id && c.port === 80));
+  }
+});
+
+test("without a healthy node all nodes are asked all the same", () => {
+  assert.match(section("frontend users"), /use_backend pravka_any if is_pravka \{ nbsrv\(pravka\) eq 0 \}/);
+  assert.doesNotMatch(section("backend pravka_any"), / check/);
+});
+
+test("a write is never sent twice", () => {
+  for (const head of ["backend pravka\n", "backend pravka_any"])
+    assert.match(section(head), /disable-l7-retry unless METH_GET/);
+});
+
+test("what a client says of its own origin is replaced", () => {
+  const users = section("frontend users");
+  assert.match(users, /set-header X-Forwarded-For %\[src\]/);
+  assert.match(users, /set-header X-Forwarded-Proto/);
+  for (const header of ["Forwarded", "X-Real-IP"]) assert(users.includes(`del-header ${header}\n`));
+});
+
+test("the certificate is for every name that is served", () => {
+  const names = contribution.files
+    ?.find((f) => f.path === "/etc/farm/edge/hostnames")
+    ?.content.trim()
+    .split("\n");
+  assert.deepEqual(names, context.inventory.applications.flatMap((a) => a.hostnames).sort());
+});
