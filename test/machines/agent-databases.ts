@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { agent, bundleOf, file, good, no, secrets, sh, unit, type Wants } from "./agent-machine.ts";
+
+const wants = (generation: number, part: Wants = {}): string =>
+  bundleOf(
+    [
+      { packages: ["mariadb-server"], units: [unit("mariadb.service")] },
+      {
+        databases: [{ engine: "mariadb", name: "pravka" }],
+        databaseAccounts: [
+          { engine: "mariadb", name: "pravka", secret: "database", grants: ["ALL PRIVILEGES ON `pravka`.*"] },
+        ],
+        ...part,
+      },
+    ],
+    { database: generation },
+  );
+
+/** Whether somebody may do something; prints what came of it. */
+const may = (user: string, password: string, statement = "SELECT 'yes'") =>
+  sh(
+    `mariadb --protocol=tcp --host=127.0.0.1 --user=${user} --password='${password}' -BN pravka -e "${statement}" 2>&1 || true`,
+  );
+
+export function databases(): void {
+  describe("databases", () => {
+    test("a database and its account, on a server that comes with the same bundle", async () => {
+      await good("secrets", secrets({ database: "tell-nobody-'1\\", token: "tell-nobody-2" }));
+      const { changes } = await good("apply", wants(1));
+      assert.deepEqual(changes?.slice(-2), ["database pravka: make", "database account pravka: make"]);
+      assert.equal(
+        await may("pravka", `tell-nobody-'"'"'1\\`, "CREATE TABLE t (a INT); SELECT 'made'"),
+        "made",
+      );
+      assert.match(await may("pravka", `tell-nobody-'"'"'1\\`, "CREATE DATABASE other"), /Access denied/);
+      assert.deepEqual((await good("apply", wants(1))).changes, []);
+    });
+
+    test("a new password; grants that are no longer declared", async () => {
+      await good("secrets", secrets({ database: "tell-nobody-2", token: "tell-nobody-2" }));
+      await sh("mariadb -e \"GRANT SELECT ON mysql.* TO pravka@'%'\"");
+      assert.deepEqual((await good("apply", wants(2))).changes, ["database account pravka: change"]);
+      assert.match(await may("pravka", `tell-nobody-'"'"'1\\`), /Access denied/);
+      assert.equal(await may("pravka", "tell-nobody-2"), "yes");
+      assert.match(await may("pravka", "tell-nobody-2", "SELECT 1 FROM mysql.user"), /denied/);
+    });
+
+    test("a probe that says no takes back the password and the grants, and locks what was made", async () => {
+      await good("secrets", secrets({ database: "tell-nobody-3", token: "tell-nobody-2" }));
+      const part: Wants = {
+        files: [file("/etc/t-c", "x\n")],
+        databaseAccounts: [
+          { engine: "mariadb", name: "pravka", secret: "database", grants: ["SELECT ON `pravka`.*"] },
+          { engine: "mariadb", name: "second", secret: "token", grants: ["SELECT ON `pravka`.*"] },
+        ],
+        probes: [no("never", "false")],
+      };
+      const { report, output } = await agent("apply", wants(3, part));
+      assert.equal(report.wentBack, true, output);
+      assert.equal(await may("pravka", "tell-nobody-2", "DROP TABLE t; SELECT 'dropped'"), "dropped");
+      assert.match(await may("second", "tell-nobody-2"), /account is locked/);
+      await good("secrets", secrets({ database: "tell-nobody-2", token: "tell-nobody-2" }));
+    });
+
+    test("an error of the server tells no hash and no password", async () => {
+      await good("apply", wants(2));
+      const account = {
+        engine: "mariadb",
+        name: "second",
+        secret: "token",
+        grants: ["NONSENSE ON"],
+      } as const;
+      const { report, output } = await agent("apply", wants(2, { databaseAccounts: [account] }));
+      assert.match(report.error ?? "", /MariaDB says: ERROR 1064/);
+      assert.equal(report.wentBack, true);
+      assert.doesNotMatch(output, /tell-nobody|\*[0-9A-F]{40}/);
+      assert.equal(await may("pravka", "tell-nobody-2"), "yes");
+    });
+
+    test("what is no longer declared is locked, its data stays; declared again it is opened", async () => {
+      assert.deepEqual((await good("apply", wants(2, { databases: [], databaseAccounts: [] }))).changes, [
+        "database account pravka: lock",
+      ]);
+      assert.match(await may("pravka", "tell-nobody-2"), /account is locked/);
+      assert.equal(await sh("mariadb -BN -e \"SHOW DATABASES LIKE 'pravka'\""), "pravka");
+      assert.deepEqual((await good("apply", wants(2))).changes, ["database account pravka: change"]);
+      assert.equal(await may("pravka", "tell-nobody-2"), "yes");
+    });
+  });
+}

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { bundle } from "../../src/host/bundle.ts";
+import { merge } from "../../src/host/merge.ts";
+import type { Contribution, FileState, UnitState } from "../../src/host/state.ts";
+import { ensureImage } from "../../src/twin/machines/image.ts";
+import { inMachine, insideMachine } from "../../src/twin/machines/inside.ts";
+import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
+import { boot } from "../../src/twin/machines/machine.ts";
+import { openNetwork } from "../../src/twin/machines/network.ts";
+import { startPackageProxy } from "../../src/twin/machines/packages.ts";
+import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import { destroyStack } from "../../src/twin/machines/stack.ts";
+
+/** The one booted machine that the agent's tests share, and the words in which they speak of it. */
+const STACK = "agent-test";
+const RANGE = "10.93.0.0/24";
+export const HOST = "farmhand";
+const AGENT = "/usr/local/lib/farm/agent";
+
+export const skip = process.getuid?.() === 0 ? false : "needs root, to boot a machine";
+
+let lock: Lock | undefined;
+
+export async function openMachine(): Promise<void> {
+  await ensurePrerequisites();
+  lock = await lockStack(STACK, "the agent's tests");
+  await destroyStack(STACK);
+  await openNetwork(STACK, RANGE);
+  await startPackageProxy(STACK);
+  await ensureImage(STACK);
+  await boot(STACK, {
+    name: HOST,
+    address: "10.93.0.11",
+    prefixLength: 24,
+    diskBytes: 2 * 2 ** 30,
+    authorizedKeys: [],
+  });
+  const source = readFileSync(new URL("../../src/host/agent.py", import.meta.url));
+  await sh(`install -d /usr/local/lib/farm && cat >${AGENT} && chmod 0755 ${AGENT}`, source);
+}
+
+export async function closeMachine(): Promise<void> {
+  if (lock === undefined) return;
+  await destroyStack(STACK);
+  lock.release();
+}
+
+/** Runs a shell script inside that has to succeed; returns its output without the last newline. */
+export async function sh(script: string, input: string | Uint8Array = ""): Promise<string> {
+  const { code, stdout, stderr } = await inMachine(STACK, HOST, ["/bin/sh", "-euc", script], {
+    input,
+    limit: 200,
+  });
+  assert.equal(code, 0, `${script}\n${stdout}${stderr}`);
+  return stdout.replace(/\n$/, "");
+}
+
+/** What the agent answers; see its docstring. */
+export interface Report {
+  readonly ok: boolean;
+  readonly error?: string;
+  readonly journal?: string;
+  readonly changed?: boolean;
+  readonly changes?: readonly string[];
+  readonly differences?: readonly string[];
+  readonly diff?: string;
+  readonly left?: readonly string[];
+  readonly wentBack?: boolean;
+  readonly inSync?: boolean;
+  readonly healthy?: boolean;
+  readonly unhealthy?: readonly string[];
+  readonly units?: Readonly<Record<string, number>>;
+  readonly applied?: string | null;
+  readonly sha256?: string;
+  readonly seconds: number;
+}
+
+export interface Answer {
+  readonly code: number;
+  readonly report: Report;
+  /** Both streams: whatever a person or a log may get to see. */
+  readonly output: string;
+  readonly said: string;
+}
+
+export async function agent(args: string, input = ""): Promise<Answer> {
+  const { code, stdout, stderr } = await inMachine(STACK, HOST, [AGENT, ...args.split(" ")], {
+    input,
+    limit: 300,
+  });
+  assert.match(stdout, /^\{.*\}\n$/, `not one line of JSON:\n${stdout}${stderr}`);
+  return { code, report: JSON.parse(stdout), output: stdout + stderr, said: stderr };
+}
+
+/** Runs the agent where it has to succeed. */
+export async function good(args: string, input = ""): Promise<Report> {
+  const { code, report, output } = await agent(args, input);
+  assert.equal(code, 0, output);
+  assert.equal(report.ok, true);
+  return report;
+}
+
+/** Starts the agent; `seen` is called with each line that it says, and may kill it, whole group and all. */
+export function start(args: string, input: string, seen: (line: string, kill: () => void) => void) {
+  const [command = "", ...rest] = insideMachine(STACK, HOST, [AGENT, ...args.split(" ")]);
+  const child = spawn(command, rest, { detached: true, stdio: ["pipe", "ignore", "pipe"] });
+  const ended = new Promise<number>((resolve) => child.on("close", (code) => resolve(code ?? 137)));
+  const kill = () => {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  };
+  createInterface({ input: child.stderr }).on("line", (line) => seen(line, kill));
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
+  return { ended, kill };
+}
+
+export type Wants = Omit<Contribution, "role">;
+
+/** The bundle of this host with what the parts want. */
+export function bundleOf(parts: readonly Wants[], secrets: Record<string, number> = {}): string {
+  const contributions = parts.map((part, index) => ({ role: `role-${index}`, ...part }));
+  return bundle(merge(HOST, contributions), new Map(Object.entries(secrets)));
+}
+
+export const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
+  path,
+  owner: "root:root",
+  mode: "0644",
+  content,
+  ...more,
+});
+
+export const unit = (name: string, more: Partial<UnitState> = {}): UnitState => ({
+  name,
+  state: "running",
+  enabled: true,
+  restartOn: [],
+  reloadOn: [],
+  ...more,
+});
+
+export const no = (name: string, command: string) => ({ name, command, within: 0 });
+
+export const secrets = (values: Record<string, string>): string =>
+  JSON.stringify({ host: HOST, secrets: values });
+
+/** A service of our own that notes each of its starts and reloads in files below /run. */
+export function service(name: string, more: Partial<UnitState> = {}): Wants {
+  const path = `/etc/systemd/system/${name}.service`;
+  const content = `[Unit]
+Description=Test service ${name}
+
+[Service]
+ExecStartPre=/bin/sh -c 'echo start >>/run/${name}.log'
+ExecStart=/bin/sleep infinity
+ExecReload=/bin/sh -c 'echo reload >>/run/${name}.log'
+
+[Install]
+WantedBy=multi-user.target
+`;
+  return {
+    files: [file(path, content)],
+    units: [unit(`${name}.service`, { ...more, restartOn: [path, ...(more.restartOn ?? [])] })],
+  };
+}
+
+/** What matters of a host: every path with its owner, mode and hash, and what systemd and the kernel hold. */
+export function listing(): Promise<string> {
+  return sh(`
+    find /etc /var/lib/farm /usr/sbin -xdev -not -type d -not -name '*-' -not -path /etc/.pwd.lock \\
+      -printf '%p %y %#m %u:%g %l\\n' | sort
+    find /etc /var/lib/farm /usr/sbin -xdev -type d -not -path '*/staged' -printf '%p %y %#m %u:%g\\n' | sort
+    find /etc /var/lib/farm /usr/sbin -xdev -type f -not -name '*-' -print0 | sort -z | xargs -0 sha256sum
+    ${SYSTEM}`);
+}
+
+/** The same of what the agent itself does not write while it works: for comparing before and after a way back. */
+export function state(): Promise<string> {
+  return sh(`
+    find /etc -xdev -not -path '/etc/*-' -not -name .pwd.lock \\
+      -printf '%p %y %#m %u:%g %l\\n' | sort
+    find /etc -xdev -type f -not -name '*-' -print0 | sort -z | xargs -0 sha256sum
+    find /var/lib/farm -type f -not -path '*/staged/*' -not -path '*/replaced/*' -print0 | sort -z | xargs -0 sha256sum
+    ${SYSTEM}`);
+}
+
+/** Two listings are the same; says only in which lines they are not. */
+export function assertSame(now: string, before: string): void {
+  const [a, b] = [now, before].map((text) => text.split("\n"));
+  const extra = (a ?? []).filter((line) => !b?.includes(line)).map((line) => `now: ${line}`);
+  const lost = (b ?? []).filter((line) => !a?.includes(line)).map((line) => `before: ${line}`);
+  assert.deepEqual([...extra, ...lost], []);
+}
+
+const SYSTEM = `
+    systemctl list-units --all --plain --no-legend --type=service,socket,timer | awk '{print $1, $2, $3, $4}' | grep ^t- | sort
+    systemctl list-unit-files --no-legend | awk '{print $1, $2}' | sort
+    sysctl -a 2>/dev/null | grep -E '^net.(core.somaxconn|ipv4.(ip_forward|tcp_fin_timeout))'`;

@@ -1,0 +1,20 @@
+import { after, before, describe } from "node:test";
+import { databases } from "./agent-databases.ts";
+import { failures } from "./agent-failures.ts";
+import { firstContact } from "./agent-first.ts";
+import { kills } from "./agent-kills.ts";
+import { kinds } from "./agent-kinds.ts";
+import { closeMachine, openMachine, skip } from "./agent-machine.ts";
+import { questions } from "./agent-questions.ts";
+
+// One machine is booted, and each part takes it up as the one before has left it. It takes about four minutes.
+describe("agent", { skip }, () => {
+  before(openMachine);
+  after(closeMachine);
+  firstContact();
+  kinds();
+  questions();
+  failures();
+  databases();
+  kills();
+});
