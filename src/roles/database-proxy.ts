@@ -15,7 +15,8 @@ export const PROXY_ADDRESS = "127.0.0.1";
  * Galera loses updates (Jepsen, March 2026). A proxy cut off from the writer alone refuses rather than write elsewhere.
  */
 function config(cluster: Cluster, members: readonly Host[]): string {
-  const servers = members.map((m) => `    server ${m.id} ${m.mesh}:${CLIENT_PORT}`);
+  // HAProxy 3.0.11 takes tcp-ut from the server's own line alone; default-server's is ignored (seen with strace).
+  const servers = members.map((m) => `    server ${m.id} ${m.mesh}:${CLIENT_PORT} tcp-ut 3s`);
   return `# Database cluster ${cluster.id}
 global
     stats socket /run/farm-database-proxy-${cluster.id}/stats.sock mode 600 level admin
@@ -48,7 +49,7 @@ listen ${cluster.id}
     http-check send meth GET uri /writer
     http-check expect status 200
     # One slow answer is forgiven. A former writer that lives ends its clients' sessions itself (daemon.py).
-    default-server check port ${STATE_PORT} inter 500ms fall 2 rise 1 tcp-ut 3s
+    default-server check port ${STATE_PORT} inter 500ms fall 2 rise 1
 ${servers.join("\n")}
 `;
 }

@@ -18,7 +18,7 @@ for (let number = 1; !stopping; number += 1) {
   const began = Date.now();
   let why = "";
   try {
-    await wiki.edit(title, `edit ${number}`, 10);
+    await wiki.edit(title, `edit ${number}`, 30);
   } catch (error) {
     why = (error as Error).message;
   }
