@@ -63,6 +63,7 @@ export function openStack(stack: string, settings: Settings): { inventory: Inven
 
 /** The plan with the key that is public by design: for reading and comparing, never for applying. */
 export function previewPlan(stack: string): Plan {
+  declarationOf(stack);
   const { inventory } = openStack(stack, readSettings(stack));
   return makePlan(inventory, deriveKeys(PREVIEW_MASTER_KEY, stack, inventory.generations));
 }

@@ -101,10 +101,11 @@ test("the lab, applied", { skip: withoutRoot }, async (t) => {
 
       const added = await farm(["twin", "up"], 300, copy);
       assert.equal(added.code, 0, added.stdout + added.stderr);
-      assert.match(added.stdout, /6 created, 0 updated, 0 deleted/);
+      // Its Proxmox host's packet filter changes too: that is the way administrators take to the guest.
+      assert.match(added.stdout, /6 created, 2 updated, 0 deleted/);
       assert(isRunning("lab", "extra1"));
       const removed = await farm(["twin", "up"], 300);
-      assert.match(removed.stdout, /0 created, 0 updated, 6 deleted/);
+      assert.match(removed.stdout, /0 created, 2 updated, 6 deleted/);
       assert(!listMachines("lab").some((m) => m.name === "extra1"));
     } finally {
       rmSync(copy, { recursive: true });
