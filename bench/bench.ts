@@ -4,17 +4,7 @@
  * nothing and fails only when something does not work at all.
  */
 import { execFileSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { hostPlan } from "../src/plan/plan.ts";
@@ -31,7 +21,7 @@ import {
   underInserts,
   writerOf,
 } from "../test/machines/faults.ts";
-import { awaitGreen, farm, labUp, on, ROOT } from "../test/machines/lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, ROOT } from "../test/machines/lab-farm.ts";
 
 interface Row {
   readonly what: string;
@@ -101,26 +91,11 @@ async function nothingToDo(): Promise<Row[]> {
 /** One line of the edge's proxy changed in a copy of the program, applied from there, and back, in turn. */
 async function oneFile(): Promise<Row[]> {
   await labUp();
-  const copy = mkdtempSync(join(tmpdir(), "farms-bench-"));
+  const copy = copyOfProgram();
   try {
-    for (const part of [
-      "package.json",
-      "package-lock.json",
-      "Pulumi.yaml",
-      "Pulumi.lab.yaml",
-      "scripts",
-      "src",
-      "stacks",
-    ])
-      cpSync(join(ROOT, part), join(copy, part), { recursive: true });
-    symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-    const config = join(copy, "src/roles/edge/config.ts");
-    writeFileSync(
-      config,
-      readFileSync(config, "utf8").replace(
-        "timeout connect",
-        "# a line that changes nothing\n  timeout connect",
-      ),
+    const line = "# a line that changes nothing";
+    editFile(copy, "src/roles/edge/config.ts", (text) =>
+      text.replace("timeout connect", `${line}\n  timeout connect`),
     );
     const figures = await times(6, (run) =>
       seconds(() => succeed(["twin", "up"], run % 2 === 0 ? copy : ROOT)),

@@ -6,7 +6,7 @@ import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
 import type { TwinFarm } from "./farm.ts";
-import { isPopulated, killGroup, startDetached } from "./machines/cgroup.ts";
+import { killGroup, startDetached } from "./machines/cgroup.ts";
 import { stackLayout } from "./machines/layout.ts";
 import { inNamespace } from "./machines/network.ts";
 import { run, waitUntil } from "./machines/run.ts";
@@ -59,9 +59,9 @@ export function browserAddresses(farm: TwinFarm, port: number): Address[] {
   }));
 }
 
-/** Throws a FarmError when one of the ports is taken by another program. */
+/** Frees the ports of an earlier run; throws a FarmError when one is taken by another program. */
 export async function refuseBusyPorts(farm: TwinFarm, port: number): Promise<void> {
-  if (isPopulated(group(farm.stack))) return;
+  await Promise.all([killGroup(group(farm.stack)), killGroup(relayGroup(farm.stack))]);
   for (const { url } of browserAddresses(farm, port)) {
     const wanted = Number(new URL(url).port);
     if (!(await isFree(wanted)))
@@ -73,7 +73,7 @@ export async function refuseBusyPorts(farm: TwinFarm, port: number): Promise<voi
 }
 
 /**
- * Opens the ports; what runs from an earlier call is replaced. Nothing but 127.0.0.1 is listened on, and nothing but
+ * Opens the ports, which refuseBusyPorts() has found free. Nothing but 127.0.0.1 is listened on, and nothing but
  * the first edge host's web port can be reached through it.
  */
 export async function openBrowserPorts(farm: TwinFarm, port: number): Promise<Address[]> {
@@ -83,7 +83,6 @@ export async function openBrowserPorts(farm: TwinFarm, port: number): Promise<Ad
   const dir = join(stackLayout(farm.stack).run, "browser");
   const socket = join(dir, "edge.sock");
   const config = join(dir, "haproxy.cfg");
-  await Promise.all([killGroup(group(farm.stack)), killGroup(relayGroup(farm.stack))]);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   rmSync(socket, { force: true });
   writeFileSync(config, configuration(addresses, socket));

@@ -1,15 +1,17 @@
 /** The lab from its declaration, applied twice; what is declared and no longer declared. */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import test from "node:test";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { isRunning } from "../../src/twin/machines/inside.ts";
 import { lockStack } from "../../src/twin/machines/lock.ts";
 import { listMachines } from "../../src/twin/machines/machine.ts";
+import { run } from "../../src/twin/machines/run.ts";
 import { readStatus, type Status } from "../../src/twin/status.ts";
-import { farm, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { copyWithExtraGuest, farm, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
 
 /** Start times of all declared units, by host. */
 async function unitStarts(lab: TwinFarm): Promise<unknown> {
@@ -76,29 +78,8 @@ test("the lab, applied", { skip: withoutRoot }, async (t) => {
   });
 
   await t.test("a guest that is declared appears, and one that is no longer declared goes away", async () => {
-    const copy = mkdtempSync(join(tmpdir(), "farms-"));
+    const copy = copyWithExtraGuest();
     try {
-      for (const part of [
-        "package.json",
-        "package-lock.json",
-        "Pulumi.yaml",
-        "Pulumi.lab.yaml",
-        "scripts",
-        "src",
-        "stacks",
-      ])
-        cpSync(join(ROOT, part), join(copy, part), { recursive: true });
-      symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-      const declaration = join(copy, "stacks/lab.ts");
-      const text = readFileSync(declaration, "utf8");
-      const guest = `{ id: "extra1", site: "fsn1", origin: { kind: "guest", parent: "zhelezo1", vmid: 199 }, mesh: "10.80.0.99", memory: "1 GB", disk: "5 GB" },`;
-      writeFileSync(declaration, text.replace(/\n {2}\],\n\n {2}clusters:/, `\n${guest}$&`));
-      const settings = join(copy, "Pulumi.lab.yaml");
-      writeFileSync(
-        settings,
-        readFileSync(settings, "utf8").replace("    edge1:", "    extra1: 10.90.0.99\n    edge1:"),
-      );
-
       const added = await farm(["twin", "up"], 300, copy);
       assert.equal(added.code, 0, added.stdout + added.stderr);
       // Its Proxmox host's packet filter changes too: that is the way administrators take to the guest.
@@ -122,6 +103,31 @@ test("the lab, applied", { skip: withoutRoot }, async (t) => {
     const again = await farm(["twin", "up"]);
     assert.match(again.stdout, /0 created, 0 updated, 0 deleted/);
   });
+});
+
+test("a busy port and a missing right are said in one sentence with the remedy", {
+  skip: withoutRoot,
+}, async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const busy = await farm(["twin", "up", "--port", String(port)]);
+  taken.close();
+  assert.equal(busy.code, 1);
+  assert.match(
+    busy.stderr,
+    new RegExp(`farm: port ${port} of 127.0.0.1 is busy\n  choose another: farm twin up lab --port \\d+`),
+  );
+  const nobody = await run([
+    "setpriv",
+    "--reuid=65534",
+    "--clear-groups",
+    join(ROOT, "scripts/farm"),
+    "twin",
+    "up",
+  ]);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr, /farm: the twin needs root\n {2}run it with sudo/);
 });
 
 test("what is wrong is said before anything is touched", { skip: withoutRoot }, async () => {

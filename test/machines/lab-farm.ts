@@ -1,6 +1,8 @@
 /** The lab's twin for tests: brought up by the very command of the README, left running, put back after each fault. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRunningFarm, type TwinFarm } from "../../src/twin/farm.ts";
 import { askHosts, isGreen } from "../../src/twin/health.ts";
@@ -15,6 +17,43 @@ export const withoutRoot: string | false =
 /** Runs `farm` as a person does. `limit` in seconds; `root` is another checkout of the program. */
 export function farm(argv: readonly string[], limit = 900, root = ROOT): Promise<Result> {
   return run([join(root, "scripts/farm"), ...argv], { limit });
+}
+
+/** A copy of the program in a folder of its own, to be changed and removed again; npm packages are shared. */
+export function copyOfProgram(): string {
+  const copy = mkdtempSync(join(tmpdir(), "farms-"));
+  for (const part of [
+    "package.json",
+    "package-lock.json",
+    "Pulumi.yaml",
+    "Pulumi.lab.yaml",
+    "scripts",
+    "src",
+    "stacks",
+  ])
+    cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+/** Changes one file of a copy; the change has to do something. */
+export function editFile(copy: string, file: string, change: (text: string) => string): void {
+  const path = join(copy, file);
+  const text = readFileSync(path, "utf8");
+  const changed = change(text);
+  assert.notEqual(changed, text, `${file} is not changed`);
+  writeFileSync(path, changed);
+}
+
+/** A copy of the program whose lab has one more guest, extra1. */
+export function copyWithExtraGuest(): string {
+  const copy = copyOfProgram();
+  const guest = `{ id: "extra1", site: "fsn1", origin: { kind: "guest", parent: "zhelezo1", vmid: 199 }, mesh: "10.80.0.99", memory: "1 GB", disk: "5 GB" },`;
+  editFile(copy, "stacks/lab.ts", (text) => text.replace(/\n {2}\],\n\n {2}clusters:/, `\n${guest}$&`));
+  editFile(copy, "Pulumi.lab.yaml", (text) =>
+    text.replace("    edge1:", "    extra1: 10.90.0.99\n    edge1:"),
+  );
+  return copy;
 }
 
 /** The lab, up and healthy. */

@@ -1,0 +1,125 @@
+/** The program under the real engine with the real command plugin, against the lab's twin. Needs `pulumi` on the PATH. */
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { parse, stringify } from "yaml";
+import type { TwinFarm } from "../../src/twin/farm.ts";
+import { runInNamespace } from "../../src/twin/machines/network.ts";
+import { servePct } from "../../src/twin/machines/pct.ts";
+import { run } from "../../src/twin/machines/run.ts";
+import { copyOfProgram, editFile, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
+
+const withoutEngine: string | false =
+  (await run(["sh", "-c", "command -v pulumi"])).code === 0 ? false : "no `pulumi` on the PATH";
+
+/** Secret settings go to the engine by stdin, the others into the stack's file. */
+const SECRETS = ["masterKey", "privateKey"];
+
+/** A copy of the project with its own state, so that neither the checkout nor a real state is touched. */
+class Project {
+  readonly #dir = copyOfProgram();
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor() {
+    this.#env = {
+      ...process.env,
+      PATH: `${ROOT}/node_modules/.bin:${process.env.PATH}`,
+      PULUMI_BACKEND_URL: `file://${this.#dir}`,
+      PULUMI_CONFIG_PASSPHRASE: "of this test alone",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+    };
+  }
+
+  /** Runs the engine inside the twin's network; it has to succeed. */
+  async pulumi(argv: readonly string[], input?: string): Promise<string> {
+    const command = ["env", "-C", this.#dir, "pulumi", "--non-interactive", ...argv];
+    const options = { env: this.#env, limit: 300, ...(input === undefined ? {} : { input }) };
+    const { code, stdout, stderr } = await runInNamespace("lab", command, options);
+    assert.equal(code, 0, `${argv.join(" ")}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  async configure(lab: TwinFarm): Promise<void> {
+    await this.pulumi(["stack", "init", "lab"]);
+    const path = join(this.#dir, "Pulumi.lab.yaml");
+    const file = parse(readFileSync(path, "utf8"));
+    for (const [key, value] of Object.entries(lab.settings))
+      if (!SECRETS.includes(key)) file.config[`farms:${key}`] = value;
+    writeFileSync(path, stringify(file));
+    for (const key of SECRETS)
+      await this.pulumi(["config", "set", "--secret", `farms:${key}`], String(lab.settings[key]));
+  }
+
+  edit(file: string, change: (text: string) => string): void {
+    editFile(this.#dir, file, change);
+  }
+
+  remove(): void {
+    rmSync(this.#dir, { recursive: true });
+  }
+}
+
+test("the real engine", { skip: withoutRoot || withoutEngine }, async (t) => {
+  const lab = await labUp();
+  const guests = await servePct("lab", "zhelezo1");
+  const project = new Project();
+  try {
+    await project.configure(lab);
+
+    await t.test("previews the stack", async () => {
+      assert.match(await project.pulumi(["preview"]), /\+ \d+ to create/);
+    });
+
+    await t.test("applies it, and a second time changes nothing", async () => {
+      assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /\+ \d+ created/);
+      const again = await project.pulumi(["up", "--yes", "--skip-preview"]);
+      assert.match(again, /\d+ unchanged/);
+      assert.doesNotMatch(again, /created|updated|replaced|deleted/);
+    });
+
+    await t.test(
+      "shows a changed line as a patch, applies it to that host alone, and takes it back",
+      async () => {
+        const line = "# a line that changes nothing";
+        project.edit("src/roles/edge/config.ts", (text) =>
+          text.replace("timeout connect", `${line}\n  timeout connect`),
+        );
+        const preview = await project.pulumi(["preview", "--diff"]);
+        assert.match(preview, new RegExp(`\\+ .*${line}`));
+        assert.match(preview, /~ 2 to update/);
+        assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 2 updated/);
+        assert.match(await on(lab, "edge1", "cat /etc/farm/edge/haproxy.cfg"), new RegExp(line));
+        project.edit("src/roles/edge/config.ts", (text) => text.replace(`${line}\n  `, ""));
+        assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 2 updated/);
+      },
+    );
+
+    await t.test("keeps no secret in plain words in its state", async () => {
+      const state = await project.pulumi(["stack", "export"]);
+      for (const name of lab.plan.hosts.flatMap((h) => h.secrets))
+        for (const part of lab.keys
+          .secret(name)
+          .split("\n")
+          .filter((p) => !p.startsWith("-----")))
+          assert(!state.includes(part), `${name} stands in the state`);
+      assert(!state.includes(String(lab.settings.masterKey)));
+    });
+
+    await t.test("refuses the examples of a new clone, all in one message", async () => {
+      const clone = new Project();
+      try {
+        await clone.pulumi(["stack", "init", "lab"]);
+        await clone.pulumi(["config", "set", "--secret", "farms:masterKey"], String(lab.settings.masterKey));
+        const refused = await clone.pulumi(["preview"]).catch((error: Error) => error.message);
+        assert.match(refused, /192\.0\.2\.1 of host zhelezo1 is an example/);
+        assert.match(refused, /the key of administrator example is an example/);
+      } finally {
+        clone.remove();
+      }
+    });
+  } finally {
+    project.remove();
+    await guests.close();
+  }
+});
