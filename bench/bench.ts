@@ -17,6 +17,7 @@ import {
   DATABASES,
   killHosts,
   type Measured,
+  offAndOn,
   underEdits,
   underInserts,
   writerOf,
@@ -198,12 +199,8 @@ async function writerKilled(): Promise<Row[]> {
 
 async function powerCuts(): Promise<Row[]> {
   const lab = await labUp();
-  const cut = async (): Promise<void> => {
-    await cutPower(lab, DATABASES);
-    await bootHosts(DATABASES);
-  };
   const cutOnce = async (): Promise<Measured> => {
-    const found = await underInserts(lab, cut, 60, 3);
+    const found = await underInserts(lab, () => offAndOn(lab, cutPower));
     await awaitGreen(lab, 60);
     return found;
   };

@@ -1,9 +1,12 @@
 /** MediaWiki on its nodes. They share nothing but the database: sessions, caches and job queue live there too. */
+
 import { readFileSync } from "node:fs";
-import type { FileState, UnitState } from "../host/state.ts";
+import { file, unit } from "../host/entries.ts";
+import type { FileState } from "../host/state.ts";
 import type { Application } from "../inventory/schema.ts";
 import type { ApplicationHealth } from "../roles/edge/health.ts";
 import type { ApplicationRole, RoleContext } from "../roles/role.ts";
+import { databasePassword } from "../roles/secrets.ts";
 import { site, WEB_PORT } from "../roles/web.ts";
 
 const PROGRAMS = "/usr/local/lib/farm-mediawiki";
@@ -35,17 +38,6 @@ export const mediawikiHealth: ApplicationHealth = {
   contains: '"sitename"',
 };
 
-const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
-  path,
-  owner: "root:root",
-  mode: "0644",
-  content,
-  ...more,
-});
-
-/** The cluster's side makes the account with the secret of this name. */
-const databaseSecret = ({ id, database }: Application): string => `password/${database.cluster}/${id}`;
-
 /** What differs between one wiki and another; LocalSettings.php and setup.php read it. */
 function settings({ secret }: RoleContext, application: Application): string {
   const values = {
@@ -56,7 +48,7 @@ function settings({ secret }: RoleContext, application: Application): string {
     database: {
       name: application.id,
       user: application.id,
-      password: secret(databaseSecret(application)),
+      password: secret(databasePassword(application)),
     },
     secretKey: secret(`password/mediawiki/${application.id}/secret-key`),
     upgradeKey: secret(`password/mediawiki/${application.id}/upgrade-key`),
@@ -77,7 +69,7 @@ function files(context: RoleContext, application: Application): FileState[] {
     }),
     // Only the setup reads these, handed over by systemd: web requests run as www-data and can't.
     password("admin", `password/mediawiki/${application.id}/admin`),
-    password("database", databaseSecret(application)),
+    password("database", databasePassword(application)),
     file(`${PROGRAMS}/search.php`, TEXTS.search, php),
     file(`${PROGRAMS}/setup.php`, TEXTS.setup, php),
     file(`${PROGRAMS}/admin.php`, TEXTS.admin, php),
@@ -86,14 +78,6 @@ function files(context: RoleContext, application: Application): FileState[] {
     site(context, application, TEXTS.locations),
   ];
 }
-
-const unit = (name: string, restartOn: readonly string[]): UnitState => ({
-  name,
-  state: "running",
-  enabled: true,
-  restartOn,
-  reloadOn: [],
-});
 
 /**
  * MediaWiki as Debian packages it, on one of its nodes. Its database and account are the cluster's business; the
@@ -117,18 +101,20 @@ export const mediawiki: ApplicationRole = (context, application) => ({
   ],
   files: files(context, application),
   units: [
-    unit(SETUP, [
-      LOCAL_SETTINGS,
-      SETTINGS,
-      `${PASSWORDS}/admin`,
-      `${PASSWORDS}/database`,
-      `${PROGRAMS}/setup.php`,
-      `${PROGRAMS}/search.php`,
-      `${PROGRAMS}/admin.php`,
-      `${PROGRAMS}/searchindex.php`,
-      unitPath(SETUP),
-    ]),
-    ...TIMERS.map((name) => unit(`${name}.timer`, [unitPath(`${name}.timer`)])),
+    unit(SETUP, {
+      restartOn: [
+        LOCAL_SETTINGS,
+        SETTINGS,
+        `${PASSWORDS}/admin`,
+        `${PASSWORDS}/database`,
+        `${PROGRAMS}/setup.php`,
+        `${PROGRAMS}/search.php`,
+        `${PROGRAMS}/admin.php`,
+        `${PROGRAMS}/searchindex.php`,
+        unitPath(SETUP),
+      ],
+    }),
+    ...TIMERS.map((name) => unit(`${name}.timer`, { restartOn: [unitPath(`${name}.timer`)] })),
   ],
   probes: [
     {

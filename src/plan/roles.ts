@@ -8,26 +8,23 @@ import { edge } from "../roles/edge.ts";
 import { hypervisor } from "../roles/hypervisor.ts";
 import { mariadbMember } from "../roles/mariadb/member.ts";
 import type { ApplicationRole, ClusterRole, RoleContext } from "../roles/role.ts";
+import { databasePassword } from "../roles/secrets.ts";
 import { web } from "../roles/web.ts";
 
 const memberRoles: Record<Cluster["software"], ClusterRole> = { mariadb: mariadbMember };
 const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki };
 
-/** Name of the secret that is an application's database password. */
-export const databaseSecret = (cluster: Cluster, application: Application): string =>
-  `password/${cluster.id}/${application.id}`;
-
 /** The databases that applications keep in a cluster, and their accounts: one each, of the application's name. */
 function databases(context: RoleContext, cluster: Cluster): Contribution {
   const users = context.inventory.applications.filter((a) => a.database.cluster === cluster.id);
-  for (const application of users) context.secret(databaseSecret(cluster, application));
+  for (const application of users) context.secret(databasePassword(application));
   return {
     role: `databases of ${cluster.id}`,
     databases: users.map((a) => ({ engine: cluster.software, name: a.id })),
     databaseAccounts: users.map((a) => ({
       engine: cluster.software,
       name: a.id,
-      secret: databaseSecret(cluster, a),
+      secret: databasePassword(a),
       grants: [`ALL PRIVILEGES ON \`${a.id}\`.*`],
     })),
   };

@@ -1,5 +1,6 @@
 /** What every host is, whatever else it does: reachable by administrators alone, kept up to date, quiet. */
-import type { AccountState, Contribution, FileState, UnitState } from "../host/state.ts";
+import { file, unit } from "../host/entries.ts";
+import type { AccountState, Contribution, FileState } from "../host/state.ts";
 import type { HostRole, RoleContext } from "./role.ts";
 
 const ROLE = "base";
@@ -8,23 +9,6 @@ const SSHD_CONFIG = "/etc/ssh/sshd_config.d/10-farm.conf";
 const HOST_KEY = "/etc/ssh/ssh_host_ed25519_key";
 const AUTHORIZED_KEYS = "/etc/ssh/authorized_keys.d";
 const JOURNALD = "/etc/systemd/journald.conf.d/60-farm.conf";
-
-const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
-  path,
-  owner: "root:root",
-  mode: "0644",
-  content,
-  ...more,
-});
-
-const unit = (name: string, more: Partial<UnitState> = {}): UnitState => ({
-  name,
-  state: "running",
-  enabled: true,
-  restartOn: [],
-  reloadOn: [],
-  ...more,
-});
 
 /** Whether others are reached through this host: administrators pass a Proxmox host on the way to its guests. */
 const isJumpHost = ({ inventory, host }: RoleContext): boolean =>

@@ -1,7 +1,7 @@
 /** The edge: takes users' requests on a host's own address and passes them over the mesh to nodes that live. */
 import { readFileSync } from "node:fs";
 import { mediawikiHealth } from "../apps/mediawiki.ts";
-import type { FileState, UnitState } from "../host/state.ts";
+import { file, unit } from "../host/entries.ts";
 import type { Application } from "../inventory/schema.ts";
 import { edgeConfig, type Served } from "./edge/config.ts";
 import type { ApplicationHealth } from "./edge/health.ts";
@@ -24,23 +24,6 @@ const TEXTS = {
 };
 
 const healthOf: Readonly<Record<Application["software"], ApplicationHealth>> = { mediawiki: mediawikiHealth };
-
-const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
-  path,
-  owner: "root:root",
-  mode: "0644",
-  content,
-  ...more,
-});
-
-const unit = (name: string, more: Partial<UnitState> = {}): UnitState => ({
-  name,
-  state: "running",
-  enabled: true,
-  restartOn: [],
-  reloadOn: [],
-  ...more,
-});
 
 /** There is no certificate yet when the first configuration is tested: an empty directory stands for it. */
 const VALIDATE = "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -f %s; r=$?; rmdir $d; exit $r; }";

@@ -1,5 +1,6 @@
 /** nginx and PHP on a host that serves applications: closed by default, opened site by site. */
-import type { Contribution, FileState, UnitState } from "../host/state.ts";
+import { file, unit } from "../host/entries.ts";
+import type { Contribution, FileState } from "../host/state.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import type { HostRole, RoleContext } from "./role.ts";
@@ -22,14 +23,6 @@ export const WEB_PORT = 80;
  */
 const VALIDATE_NGINX =
   "unshare --net sh -c 'sysctl -qw net.ipv4.ip_nonlocal_bind=1 && nginx -tq -c %d/etc/nginx/nginx.conf'";
-
-const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
-  path,
-  owner: "root:root",
-  mode: "0644",
-  content,
-  ...more,
-});
 
 /** Addresses on which every site listens: the mesh for the edges, loopback for local questions. */
 const listenLines = (context: RoleContext, flag = ""): string =>
@@ -131,15 +124,6 @@ opcache.memory_consumption = 128
 opcache.interned_strings_buffer = 16
 opcache.max_accelerated_files = 16229
 `;
-
-const unit = (name: string, more: Partial<UnitState>): UnitState => ({
-  name,
-  state: "running",
-  enabled: true,
-  restartOn: [],
-  reloadOn: [],
-  ...more,
-});
 
 /** Path of an application's site file, for the units and roles that refer to it. */
 const sitePath = (application: Application): string => `/etc/nginx/farm/${application.id}.conf`;

@@ -80,21 +80,20 @@ export async function underEdits(
   };
 }
 
-/** Inserts rows through web1's database proxy for `seconds`, while `fault` happens after `before` seconds. */
-export async function underInserts(
-  lab: TwinFarm,
-  fault: () => Promise<void>,
-  seconds: number,
-  before: number,
-): Promise<Measured> {
+/** Seconds of inserts: some for a steady stream, a fault, and about twice what the cluster needs to come back. */
+const INSERTS = 45;
+const BEFORE_FAULT = 3;
+
+/** Inserts rows through web1's database proxy, one after another, while `fault` happens. */
+export async function underInserts(lab: TwinFarm, fault: () => Promise<void>): Promise<Measured> {
   const table = `farm_drill_${Date.now()}`;
   await on(lab, await writerOf(lab), "mariadb pravka", `CREATE TABLE ${table} (n BIGINT PRIMARY KEY)`);
   const program = readFileSync(join(import.meta.dirname, "writer.php"), "utf8");
   await on(lab, "web1", "cat >/run/farm-writer.php", program);
   const password = lab.keys.secret("password/mariadb/pravka");
-  const command = `FARM_SECONDS=${seconds} FARM_TABLE=${table} php /run/farm-writer.php`;
+  const command = `FARM_SECONDS=${INSERTS} FARM_TABLE=${table} php /run/farm-writer.php`;
   const stream = on(lab, "web1", command, `${password}\n`);
-  await after(before);
+  await after(BEFORE_FAULT);
   await fault();
   const lines = (await stream)
     .trim()
@@ -138,4 +137,10 @@ async function forget(lab: TwinFarm, hosts: readonly string[]): Promise<void> {
 /** Boots hosts again, all at once. */
 export async function bootHosts(hosts: readonly string[]): Promise<void> {
   await Promise.all(hosts.map((host) => bootAgain("lab", host)));
+}
+
+/** Takes all databases off at once by `fault`, and switches them on again. */
+export async function offAndOn(lab: TwinFarm, fault: typeof killHosts): Promise<void> {
+  await fault(lab, DATABASES);
+  await bootHosts(DATABASES);
 }

@@ -7,6 +7,7 @@ import {
   DATABASES,
   killHosts,
   type Measured,
+  offAndOn,
   underEdits,
   underInserts,
   writerOf,
@@ -33,15 +34,7 @@ test("faults", { skip: withoutRoot }, async (t) => {
   });
 
   await t.test("all three database machines die at once and come back without a hand", async (t) => {
-    const measured = await underInserts(
-      lab,
-      async () => {
-        await killHosts(lab, DATABASES);
-        await bootHosts(DATABASES);
-      },
-      60,
-      3,
-    );
+    const measured = await underInserts(lab, () => offAndOn(lab, killHosts));
     t.diagnostic(`all killed and booted: ${told(measured)}`);
     assert.equal(measured.lost, 0);
     assert(measured.refused > 0, "the fault was in force");
@@ -49,15 +42,7 @@ test("faults", { skip: withoutRoot }, async (t) => {
   });
 
   await t.test("the power of all three is cut: nothing acknowledged is lost", async (t) => {
-    const measured = await underInserts(
-      lab,
-      async () => {
-        await cutPower(lab, DATABASES);
-        await bootHosts(DATABASES);
-      },
-      60,
-      3,
-    );
+    const measured = await underInserts(lab, () => offAndOn(lab, cutPower));
     t.diagnostic(`power cut: ${told(measured)}`);
     assert.equal(measured.lost, 0);
     assert(measured.refused > 0, "the fault was in force");
@@ -67,15 +52,7 @@ test("faults", { skip: withoutRoot }, async (t) => {
   await t.test("the same cut loses rows where MariaDB does not flush: the test can fail", async (t) => {
     for (const host of DATABASES)
       await on(lab, host, "mariadb", "SET GLOBAL innodb_flush_log_at_trx_commit = 0");
-    const measured = await underInserts(
-      lab,
-      async () => {
-        await cutPower(lab, DATABASES);
-        await bootHosts(DATABASES);
-      },
-      60,
-      3,
-    );
+    const measured = await underInserts(lab, () => offAndOn(lab, cutPower));
     t.diagnostic(`power cut without flushing: ${told(measured)}`);
     assert(measured.lost > 0, "without flushing, a power cut has to lose acknowledged rows");
     await awaitGreen(lab, 60);

@@ -1,5 +1,6 @@
 /** A member of a MariaDB Galera cluster, and the daemon that decides when it may start. */
 import { readFileSync } from "node:fs";
+import { file } from "../../host/entries.ts";
 import type { ConnectState, FileState, ListenState } from "../../host/state.ts";
 import { MESH_INTERFACE } from "../mesh.ts";
 import type { ClusterRole } from "../role.ts";
@@ -29,14 +30,6 @@ After=wg-quick@${MESH_INTERFACE}.service
 Restart=no
 EnvironmentFile=-/run/farm-galera/bootstrap
 `;
-
-const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
-  path,
-  owner: "root:root",
-  mode: "0644",
-  content,
-  ...more,
-});
 
 const programFiles: readonly FileState[] = modules.map(({ name, content }) =>
   file(`${PROGRAM}/${name}`, content, { mode: name === "main.py" ? "0755" : "0644" }),
