@@ -109,4 +109,10 @@ function report(error: unknown): void {
   process.exitCode = error.exitCode;
 }
 
+// A reader that has seen enough (`farm plan | head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 await program.parseAsync().catch(report);

@@ -31,7 +31,7 @@ export function copyOfProgram(): string {
     "src",
     "stacks",
   ])
-    cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+    cpSync(join(ROOT, part), join(copy, part), { recursive: true, preserveTimestamps: true });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   return copy;
 }
