@@ -1,14 +1,24 @@
 /** The command line. Each command's work is imported when it is asked for, so that `plan` stays quick. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { FarmError } from "./errors.ts";
 
 const DEFAULT_STACK = "lab";
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  // Below 1024 are the ports of the system's own services.
+  if (!Number.isInteger(port) || port < 1024 || port > 65000)
+    throw new InvalidArgumentError("write a number from 1024 to 65000");
+  return port;
+}
 
 const program = new Command("farm")
   .description(
     "Plans, runs and tries the farm: declared in stacks/, applied by `pulumi up`, tried on its twin.",
   )
-  .showHelpAfterError("(farm --help explains the commands)");
+  .showHelpAfterError("(farm --help explains the commands)")
+  // Wrong input ends with 2 here too; commander's own code for it is 1.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 program
   .command("plan")
@@ -34,10 +44,10 @@ twin
   .command("up")
   .description("boot and apply a stack; run again, it does what is left to do")
   .argument("[stack]", "the stack", DEFAULT_STACK)
-  .option("--port <port>", "first port on 127.0.0.1 for your browser", "8080")
-  .action(async (stack: string, options: { port: string }) => {
+  .option("--port <port>", "first port on 127.0.0.1 for your browser", parsePort, 8080)
+  .action(async (stack: string, options: { port: number }) => {
     const { up } = await import("../twin/up.ts");
-    await up(stack, Number(options.port));
+    await up(stack, options.port);
   });
 
 twin

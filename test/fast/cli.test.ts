@@ -1,0 +1,40 @@
+/** The command line as a person types it, as far as it needs neither root nor machines. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import test from "node:test";
+
+const farm = (...argv: string[]) =>
+  spawnSync(process.execPath, [join(import.meta.dirname, "../../src/shell/cli.ts"), ...argv], {
+    encoding: "utf8",
+  });
+
+test("help explains the commands", () => {
+  const { status, stdout } = farm("--help");
+  assert.equal(status, 0);
+  for (const command of ["plan", "twin"]) assert.match(stdout, new RegExp(`^ {2}${command} `, "m"));
+});
+
+test("wrong input ends with 2, one message, and nothing on stdout", () => {
+  const wrong: [string[], RegExp][] = [
+    [["plan", "nowhere"], /no stack "nowhere" is declared; there is: lab/],
+    [["plan", "--host", "db9"], /no host "db9"\n {2}name one of: zhelezo1, db1/],
+    [["twin", "up", "--port", "80"], /write a number from 1024 to 65000/],
+    [["twin", "dance"], /unknown command 'dance'/],
+  ];
+  for (const [argv, message] of wrong) {
+    const { status, stdout, stderr } = farm(...argv);
+    assert.deepEqual([status, stdout], [2, ""], argv.join(" "));
+    assert.match(stderr, message);
+  }
+});
+
+test("the plan is printed for people, for programs, and as one host's bundle", () => {
+  assert.match(farm("plan").stdout, /Experimental cloud \(Опытно Облако\), stack lab: 7 hosts/);
+  const plan = JSON.parse(farm("plan", "--json").stdout);
+  assert.equal(plan.hosts.length, 7);
+  assert.equal(
+    farm("plan", "--host", "db1").stdout,
+    plan.hosts.find((h: { host: { id: string } }) => h.host.id === "db1").bundle,
+  );
+});
