@@ -23,7 +23,7 @@ export interface Measured {
   readonly attempts: number;
   readonly refused: number;
   readonly acknowledged: number;
-  /** Longest time between two acknowledged writes, seconds. */
+  /** Longest time without an acknowledged write, seconds. */
   readonly gap: number;
   /** Acknowledged and not there afterwards. */
   readonly lost: number;
@@ -37,8 +37,11 @@ export async function writerOf(lab: TwinFarm): Promise<string> {
   return writer;
 }
 
-const gapOf = (times: readonly number[]): number =>
-  Math.max(0, ...times.slice(1).map((time, index) => time - (times[index] ?? time))) / 1000;
+/** Longest time without an acknowledgement, seconds, up to the end: an attempt that hangs until then counts. */
+const gapOf = (acknowledged: readonly number[], end: number): number => {
+  const times = [...acknowledged, end];
+  return Math.max(0, ...times.slice(1).map((time, index) => time - (times[index] ?? time))) / 1000;
+};
 
 const after = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -75,7 +78,10 @@ export async function underEdits(
     attempts: attempts.length,
     acknowledged: good.length,
     refused: attempts.length - good.length,
-    gap: gapOf(good.map((a) => a.ended)),
+    gap: gapOf(
+      good.map((a) => a.ended),
+      attempts.at(-1)?.ended ?? 0,
+    ),
     lost: good.filter((a) => !there.has(a.title)).length,
   };
 }
@@ -113,7 +119,10 @@ export async function underInserts(lab: TwinFarm, fault: () => Promise<void>): P
     attempts: lines.length,
     acknowledged: good.length,
     refused: lines.length - good.length,
-    gap: gapOf(good.map(([, , time]) => Number(time))),
+    gap: gapOf(
+      good.map(([, , time]) => Number(time)),
+      Number(lines.at(-1)?.[2]),
+    ),
     lost: good.filter(([, n = ""]) => !there.has(n)).length,
   };
 }
