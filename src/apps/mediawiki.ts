@@ -22,6 +22,7 @@ const ours = (name: string): string => readFileSync(new URL(`./mediawiki/${name}
 const TEXTS = {
   localSettings: ours("LocalSettings.php"),
   search: ours("search.php"),
+  sessions: ours("sessions.php"),
   setup: ours("setup.php"),
   admin: ours("admin.php"),
   searchIndex: ours("searchindex.php"),
@@ -71,6 +72,7 @@ function files(context: RoleContext, application: Application): FileState[] {
     password("admin", `password/mediawiki/${application.id}/admin`),
     password("database", databasePassword(application)),
     file(`${PROGRAMS}/search.php`, TEXTS.search, php),
+    file(`${PROGRAMS}/sessions.php`, TEXTS.sessions, php),
     file(`${PROGRAMS}/setup.php`, TEXTS.setup, php),
     file(`${PROGRAMS}/admin.php`, TEXTS.admin, php),
     file(`${PROGRAMS}/searchindex.php`, TEXTS.searchIndex, php),

@@ -5,7 +5,7 @@ import test from "node:test";
 import { chromium } from "playwright-core";
 import { FarmError } from "../../src/shell/errors.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
-import { labUp, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, labUp, on, withoutRoot } from "./lab-farm.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const NAME = "pravka.lab.opplet.net";
@@ -86,6 +86,29 @@ test("the wiki", { skip: withoutRoot }, async (t) => {
         ),
         /^[4-9]\d/,
       );
+    },
+  );
+
+  await t.test(
+    "a session that can't be read is an error, not a new and empty session: nobody is logged out",
+    async () => {
+      const ask = `try { $s = ObjectCache::getInstance( $wgSessionCacheType ); var_dump( $s->get( $s->makeKey( 'none' ) ) ); }
+      catch ( RuntimeException $e ) { echo $e->getMessage(); }`;
+      const read = () =>
+        on(
+          lab,
+          "web1",
+          "cd /usr/share/mediawiki && php maintenance/run.php eval 2>&1",
+          ask.replace(/\n/g, " "),
+        );
+      assert.match(await read(), /bool\(false\)/);
+      await on(lab, "web1", "systemctl stop farm-database-proxy-mariadb");
+      try {
+        assert.match(await read(), /The sessions can not be read/);
+      } finally {
+        await on(lab, "web1", "systemctl start farm-database-proxy-mariadb");
+      }
+      await awaitGreen(lab, 30);
     },
   );
 

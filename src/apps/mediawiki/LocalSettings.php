@@ -31,7 +31,9 @@ $wgDBTableOptions = 'ENGINE=InnoDB, DEFAULT CHARSET=binary';
 
 # The nodes share the database and nothing else: whoever is sent to another node stays logged in and sees the same.
 $wgMainCacheType = CACHE_DB;
-$wgSessionCacheType = CACHE_DB;
+$wgAutoloadClasses['FarmSessions'] = '/usr/local/lib/farm-mediawiki/sessions.php';
+$wgObjectCaches['sessions'] = [ 'class' => FarmSessions::class, 'loggroup' => 'SQLBagOStuff' ];
+$wgSessionCacheType = 'sessions';
 $wgParserCacheType = CACHE_DB;
 $wgMessageCacheType = CACHE_DB;
 # The texts of the interface come with the package and are the same everywhere: in files of each node.
