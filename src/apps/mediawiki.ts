@@ -111,6 +111,7 @@ export const mediawiki: ApplicationRole = (context, application) => ({
         `${PASSWORDS}/database`,
         `${PROGRAMS}/setup.php`,
         `${PROGRAMS}/search.php`,
+        `${PROGRAMS}/sessions.php`,
         `${PROGRAMS}/admin.php`,
         `${PROGRAMS}/searchindex.php`,
         unitPath(SETUP),

@@ -9,12 +9,13 @@ import { labUp, on, withoutRoot } from "./lab-farm.ts";
 
 /**
  * Ports that are open at an address, of all 65,535, found by trying each; runs wherever Python does. A dropped attempt
- * has no answer, so each batch is given a second from its last attempt on: the mesh needs a millisecond.
+ * has no answer, so each batch is given 2.5 s from its last attempt on: one that the mesh lost in the crowd is sent again
+ * by the kernel after one second.
  */
 const SCAN = `
 import resource, select, socket, sys, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
-BATCH, PATIENCE = 14000, 1.0
+BATCH, PATIENCE = 14000, 2.5
 found = []
 for first in range(1, 65536, BATCH):
     poll, attempts = select.epoll(), {}
