@@ -3,8 +3,9 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { bundle } from "../../src/host/bundle.ts";
+import { file, unit } from "../../src/host/entries.ts";
 import { merge } from "../../src/host/merge.ts";
-import type { Contribution, FileState, UnitState } from "../../src/host/state.ts";
+import type { Contribution, UnitState } from "../../src/host/state.ts";
 import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine, insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
@@ -117,6 +118,8 @@ export function start(args: string, input: string, seen: (line: string, kill: ()
   return { ended, kill };
 }
 
+export { file, unit };
+
 export type Wants = Omit<Contribution, "role">;
 
 /** The bundle of this host with what the parts want. */
@@ -124,23 +127,6 @@ export function bundleOf(parts: readonly Wants[], secrets: Record<string, number
   const contributions = parts.map((part, index) => ({ role: `role-${index}`, ...part }));
   return bundle(merge(HOST, contributions), new Map(Object.entries(secrets)));
 }
-
-export const file = (path: string, content: string, more: Partial<FileState> = {}): FileState => ({
-  path,
-  owner: "root:root",
-  mode: "0644",
-  content,
-  ...more,
-});
-
-export const unit = (name: string, more: Partial<UnitState> = {}): UnitState => ({
-  name,
-  state: "running",
-  enabled: true,
-  restartOn: [],
-  reloadOn: [],
-  ...more,
-});
 
 export const no = (name: string, command: string) => ({ name, command, within: 0 });
 
