@@ -75,7 +75,7 @@ async function nothingToDo(): Promise<Row[]> {
   const up = await times(5, () => seconds(() => succeed(["twin", "up"])));
   const { bundle } = hostPlan(lab.plan, "web1");
   const agent = await times(10, async () => {
-    const command = "bash -c 'TIMEFORMAT=%R; time /usr/local/lib/farm/agent apply >/dev/null 2>&1' 2>&1";
+    const command = "bash -c 'TIMEFORMAT=%R; time /usr/local/sbin/farm-agent apply >/dev/null 2>&1' 2>&1";
     return Number(await on(lab, "web1", command, bundle));
   });
   return [

@@ -1,20 +1,9 @@
-import { readFileSync } from "node:fs";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Keys } from "../plan/keys.ts";
 import type { HostPlan } from "../plan/plan.ts";
+import { AGENT, agentText, INSTALL_AGENT } from "./agent.ts";
 import type { Connection } from "./connection.ts";
-
-const AGENT = "/usr/local/lib/farm/agent";
-const agentSource = readFileSync(new URL("./agent.py", import.meta.url), "utf8");
-
-/** Python is all that the agent needs; a container template may come without it. */
-const INSTALL_AGENT = `set -e
-command -v python3 >/dev/null || { apt-get -q update && apt-get -qy install --no-install-recommends python3; }
-install -d -m 0755 ${AGENT.slice(0, AGENT.lastIndexOf("/"))}
-cat >${AGENT}.new
-chmod 0755 ${AGENT}.new
-mv ${AGENT}.new ${AGENT}`;
 
 /** How long a machine may take from its making until SSH answers. */
 const REACHABLE_WITHIN = "5m";
@@ -61,7 +50,7 @@ export class FarmHost extends pulumi.ComponentResource {
       { connection: { ...connection, dialErrorLimit: -1 } },
       { customTimeouts: { create: REACHABLE_WITHIN } },
     );
-    const agent = command("agent", INSTALL_AGENT, [reachable], { stdin: agentSource });
+    const agent = command("agent", INSTALL_AGENT, [reachable], { stdin: agentText });
     const values = Object.fromEntries(plan.secrets.map((secret) => [secret, args.keys.secret(secret)]));
     const secrets = command("secrets", `${AGENT} secrets`, [agent], {
       stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values })),

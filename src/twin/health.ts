@@ -1,5 +1,6 @@
 /** What the hosts say of themselves: their agents' own verification, asked over SSH on all of them at once. */
 
+import { AGENT } from "../host/agent.ts";
 import { hostPlan } from "../plan/plan.ts";
 import type { TwinFarm } from "./farm.ts";
 import { isRunning } from "./machines/inside.ts";
@@ -37,13 +38,9 @@ async function healthOf(farm: TwinFarm, host: string): Promise<HostHealth> {
   const nothing = { host, upToDate: false, probes: 0, units: 0, unhealthy: [], drift: [] };
   if (!isRunning(farm.stack, host)) return { ...nothing, running: false, unreachable: "its machine is off" };
   try {
-    const { code, stdout, stderr } = await farm.ssh.run(
-      farm.target(host),
-      "/usr/local/lib/farm/agent verify",
-      {
-        limit: ANSWER_LIMIT,
-      },
-    );
+    const { code, stdout, stderr } = await farm.ssh.run(farm.target(host), `${AGENT} verify`, {
+      limit: ANSWER_LIMIT,
+    });
     if (code !== 0) return { ...nothing, running: true, unreachable: lastLines(stderr || stdout, 2) };
     const said: Verification = JSON.parse(lastLines(stdout, 1));
     return {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { AGENT, agentText, INSTALL_AGENT } from "../../src/host/agent.ts";
 import { bundle } from "../../src/host/bundle.ts";
 import { file, unit } from "../../src/host/entries.ts";
 import { merge } from "../../src/host/merge.ts";
@@ -19,7 +19,6 @@ import { destroyStack } from "../../src/twin/machines/stack.ts";
 const STACK = "agent-test";
 const RANGE = "10.93.0.0/24";
 export const HOST = "farmhand";
-const AGENT = "/usr/local/lib/farm/agent";
 
 export const skip = process.getuid?.() === 0 ? false : "needs root, to boot a machine";
 
@@ -39,8 +38,7 @@ export async function openMachine(): Promise<void> {
     diskBytes: 2 * 2 ** 30,
     authorizedKeys: [],
   });
-  const source = readFileSync(new URL("../../src/host/agent.py", import.meta.url));
-  await sh(`install -d /usr/local/lib/farm && cat >${AGENT} && chmod 0755 ${AGENT}`, source);
+  await sh(INSTALL_AGENT, agentText);
 }
 
 export async function closeMachine(): Promise<void> {

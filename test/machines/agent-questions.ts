@@ -158,7 +158,7 @@ export function questions(): void {
       const next = bundleOf(wants("9\n"));
       // Nobody reads what it says: its first word already meets a closed pipe.
       await sh(
-        `cat >/run/t-bundle; /usr/local/lib/farm/agent apply </run/t-bundle 2>&1 >/dev/null | true
+        `cat >/run/t-bundle; /usr/local/sbin/farm-agent apply </run/t-bundle 2>&1 >/dev/null | true
         flock /run/farm-agent.lock true`,
         next,
       );

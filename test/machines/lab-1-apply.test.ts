@@ -16,7 +16,7 @@ import { copyWithExtraGuest, farm, labUp, on, ROOT, withoutRoot } from "./lab-fa
 /** Start times of all declared units, by host. */
 async function unitStarts(lab: TwinFarm): Promise<unknown> {
   const hosts = lab.inventory.hosts.map((h) => h.id);
-  const reports = await Promise.all(hosts.map((host) => on(lab, host, "/usr/local/lib/farm/agent verify")));
+  const reports = await Promise.all(hosts.map((host) => on(lab, host, "/usr/local/sbin/farm-agent verify")));
   return reports.map((report) => JSON.parse(report).units);
 }
 
@@ -52,7 +52,7 @@ test("the lab, applied", { skip: withoutRoot }, async (t) => {
     await Promise.all(
       lab.plan.hosts.map(async ({ host, bundle }) => {
         const report = JSON.parse(
-          (await on(lab, host.id, "/usr/local/lib/farm/agent apply 2>/dev/null", bundle)).trim(),
+          (await on(lab, host.id, "/usr/local/sbin/farm-agent apply 2>/dev/null", bundle)).trim(),
         );
         assert.deepEqual(report.changes, [], host.id);
       }),

@@ -1,0 +1,121 @@
+"""In what this host differs from a bundle."""
+
+import os
+
+from bundle import PLACEHOLDER
+from facts import account_exists, account_is, as_found, packages_by_status, read_sysctl, unit_inputs, unit_states
+from state import render
+from tools import owner_ids, read_bytes
+
+
+class Differences:
+    """All in which this host differs from a bundle. `lines` says each in one line, for people."""
+
+    def __init__(self, bundle, state, secrets):
+        self.bundle, self.state = bundle, state
+        for account in bundle.database_account.values():
+            render(f"${{secret:{account['secret']}}}", secrets)
+        installed, self.unfinished = packages_by_status()
+        self.packages = [name for name in bundle.packages if name not in installed]
+        self.rendered = {path: render(f["content"], secrets).encode() for path, f in bundle.file.items()}
+        self.files = [path for path, f in bundle.file.items() if self._file_differs(path, f)]
+        self.links = [path for path, l in bundle.link.items()
+                      if not (os.path.islink(path) and os.readlink(path) == l["target"])]
+        self.directories = [path for path, d in bundle.directory.items() if not self._directory_is(path, d)]
+        self.accounts = [name for name, a in bundle.account.items() if not account_is(name, a)]
+        self.sysctls = [key for key, s in bundle.sysctl.items() if read_sysctl(key) != " ".join(s["value"].split())]
+        paths = {*bundle.file, *bundle.link, *bundle.directory}
+        self.gone = {kind: [name for name in state.owned[kind] if name not in (bundle.account if kind == "account" else paths)]
+                     for kind in state.owned}
+        self.gone_sysctls = [key for key in state.sysctls if key not in bundle.sysctl]
+        self.gone_units = [name for name in state.units if name not in bundle.unit]
+        self.unit_states = unit_states(list(bundle.unit))
+        self.units = unit_actions(bundle, state, self.unit_states)
+
+    def _file_differs(self, path, file):
+        if read_bytes(path) != self.rendered[path]:
+            return True
+        present = os.stat(path)
+        return (present.st_mode & 0o7777) != int(file["mode"], 8) or (present.st_uid, present.st_gid) != owner_ids(file["owner"])
+
+    @staticmethod
+    def _directory_is(path, directory):
+        if os.path.islink(path) or not os.path.isdir(path):
+            return False
+        present = os.stat(path)
+        return (present.st_mode & 0o7777) == int(directory["mode"], 8) and \
+            (present.st_uid, present.st_gid) == owner_ids(directory["owner"])
+
+    def changes(self):
+        """All but what has to be done to the bundle's units, which is known for sure only when its files are in place."""
+        singular = {"files": "file", "links": "link", "directories": "directory", "accounts": "account", "sysctls": "sysctl"}
+        found = [f"package {name}: install" for name in self.packages]
+        found += [f"package {name}: finish its interrupted installation" for name in self.unfinished if name not in self.packages]
+        for plural, kind in singular.items():
+            for name in getattr(self, plural):
+                there = os.path.lexists(name) if name.startswith("/") else kind == "sysctl" or account_exists(name)
+                found.append(f"{kind} {name}: {'change' if there else 'make'}")
+        found += [f"{kind} {name}: {'lock' if kind == 'account' else 'remove'}" for kind, names in self.gone.items() for name in names]
+        found += [f"sysctl {key}: let go" for key in self.gone_sysctls]
+        return found + [f"unit {name}: let go" for name in self.gone_units]
+
+    def lines(self):
+        # A file that is going to change will also restart what reads it.
+        touched = {name: verb for name, verb in self.units}
+        for name, unit in self.bundle.unit.items():
+            if unit["state"] != "running" or name in touched:
+                continue
+            for verb in ("restart", "reload"):
+                if name not in touched and set(unit[f"{verb}-on"].split()) & set(self.files):
+                    touched[name] = verb
+        return self.changes() + [f"unit {name}: {verb}" for name, verb in sorted(touched.items())]
+
+    def diff(self, applied):
+        """Unified diffs of the files that differ. Of a file with secrets only the unrendered texts are compared."""
+        import difflib
+        parts = []
+        for path in self.files:
+            new = self.bundle.file[path]["content"]
+            old_entry = applied.file.get(path) if applied else None
+            old = (read_bytes(path) or b"").decode(errors="replace")
+            if PLACEHOLDER.search(new) or (old_entry and PLACEHOLDER.search(old_entry["content"])):
+                old = old_entry["content"] if old_entry else ""
+            lines = difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm="")
+            parts.append("\n".join(lines) or f"--- {path}\n+++ {path}\n(owner, mode or a secret's value differs)")
+        return "\n".join(parts)
+
+
+def unit_actions(bundle, state, states):
+    """What has to be done to units as things stand: a list of (unit, verb) in the order in which it is done."""
+    actions = []
+    for name, unit in bundle.unit.items():
+        present = states[name]
+        masked = present["LoadState"] == "masked"
+        file_state, active = present["UnitFileState"], as_found(present)["active"]
+        if unit["state"] == "masked":
+            actions += [] if masked else [(name, "mask")]
+            continue
+        if masked:
+            actions.append((name, "unmask"))
+        # Static units and the like have nothing to enable or disable.
+        if unit["enabled"] == "yes" and file_state in ("disabled", "masked", ""):
+            actions.append((name, "enable"))
+        if unit["enabled"] == "no" and file_state in ("enabled", "masked"):
+            actions.append((name, "disable"))
+        if unit["state"] == "stopped" and active:
+            actions.append((name, "stop"))
+        if unit["state"] == "running":
+            actions += running_action(name, unit, active, state)
+    order = ["unmask", "mask", "stop", "disable", "enable", "start", "restart", "reload"]
+    return sorted(actions, key=lambda action: order.index(action[1]))
+
+
+def running_action(name, unit, active, state):
+    if not active:
+        return [(name, "start")]
+    known = state.units.get(name, {})
+    inputs = unit_inputs(unit)
+    for verb in ("restart", "reload"):
+        if unit[f"{verb}-on"] and known.get(verb) != inputs[verb]:
+            return [(name, verb)]
+    return []

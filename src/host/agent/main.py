@@ -1,0 +1,175 @@
+#!/usr/bin/python3 -ES
+"""The farm's agent: makes a host's desired state, the bundle, so. Python's standard library only; runs as root.
+
+    agent secrets          take secrets (JSON on stdin) and keep them for root alone
+    agent prepare          take a bundle (stdin): check, stage, validate, download packages; nothing that runs changes
+    agent activate SHA256  make the prepared bundle so, ask its probes, go back to the former state if one says no
+    agent apply [--check]  both at once; with --check print what would change, and change nothing
+    agent verify           compare the host with what was applied last; changes nothing
+
+Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
+2 the bundle or the secrets are refused and nothing was touched, 75 another run holds the lock.
+
+A host on which nothing was ever activated has nothing of ours to protect. There `prepare` goes all the way but for
+databases and probes, so that the members of a new cluster come up together; and there is no former state to go back
+to: what was done stays, for the next run to build on.
+
+Interruption. Before the first change the former state of all that will change is written to TRANSACTION; it stays
+until a run has succeeded, so that the next run, which goes forward from whatever is there, can still go back to it.
+What a unit was last (re)started with is kept by hash, so a restart that an interruption prevented is made up for.
+
+The way back covers files, links, directories, sysctls, units, accounts (one that was made is locked) and passwords and
+grants in the database. Packages and databases that were made stay. `wentBack` false with a former state means that some
+of it could not be brought back; the error says what, and the next run tries again. Texts never hold a secret's value.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import time
+
+from activation import activate, make_so
+from bundle import Bundle
+from differences import Differences
+from packages import POLICY, clear_policy, download
+from probes import probe_all
+from staging import clear_staged, keep_staged, validate
+from state import APPLIED, HOME, LOCK, SECRETS, STAGED, STATE, State, applied_bundle, load_secrets
+from tools import Failed, Refused, aside_of, explain, know_secrets, load_json, masked, read_bytes, remove_if_there, say, write_file
+
+
+def take_secrets(_):
+    """Keeps what this host may know. Names are told, values never."""
+    try:
+        message = json.load(sys.stdin)
+        host, values = message["host"], {name: value + "" for name, value in message["secrets"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}}") from None
+    if host != os.uname().nodename:
+        raise Refused(f"these secrets are for {host}, this host is {os.uname().nodename}")
+    know_secrets(values)
+    changed = load_json(SECRETS, None) != values
+    if changed:
+        write_file(SECRETS, json.dumps(values).encode(), 0o600)
+    return {"ok": True, "changed": changed, "secrets": sorted(values)}
+
+
+def read_bundle():
+    try:
+        return Bundle(sys.stdin.buffer.read().decode())
+    except UnicodeDecodeError:
+        raise Refused("this is no bundle: it is not UTF-8 text") from None
+
+
+def look_ahead(bundle, state, secrets):
+    """What can be found wrong with a bundle before anything changes. Returns the differences."""
+    differences = Differences(bundle, state, secrets)
+    say(f"stage: {len(differences.lines())} differences")
+    download(differences)
+    # A validator may come with a package that is not installed yet: then it runs once that is.
+    if not differences.packages and not differences.unfinished:
+        validate(bundle, differences)
+    return differences
+
+
+def prepare(_):
+    bundle, state = read_bundle(), State()
+    differences = look_ahead(bundle, state, load_secrets())
+    keep_staged(bundle)
+    report = {"ok": True, "sha256": bundle.sha256, "differences": differences.lines()}
+    if state.applied is None:
+        report["changes"] = make_so(differences, state, wait=False)
+    return report
+
+
+def activate_staged(arguments):
+    text = read_bytes(f"{STAGED}/{arguments.sha256}.bundle")
+    if text is None:
+        raise Refused(f"no bundle {arguments.sha256[:12]} is prepared on this host: run prepare first")
+    bundle = Bundle(text.decode())
+    return {"sha256": bundle.sha256, **activate(bundle, State(), load_secrets())}
+
+
+def apply(arguments):
+    bundle, state, secrets = read_bundle(), State(), load_secrets()
+    if arguments.check:
+        differences = Differences(bundle, state, secrets)
+        return {"ok": True, "sha256": bundle.sha256, "differences": differences.lines(), "diff": differences.diff(applied_bundle(state))}
+    look_ahead(bundle, state, secrets)
+    return {"sha256": bundle.sha256, **activate(bundle, state, secrets)}
+
+
+def verify(_):
+    """How the host stands against what was applied last; asks each probe once."""
+    state = State()
+    bundle = applied_bundle(state)
+    if bundle is None:
+        return {"ok": True, "applied": None, "inSync": False, "healthy": False, "differences": [], "unhealthy": ["nothing was ever activated here"], "units": {}}
+    differences = Differences(bundle, state, load_secrets())
+    unhealthy = probe_all(bundle, limit=0)
+    starts = {name: int(u["ActiveEnterTimestampMonotonic"]) for name, u in differences.unit_states.items()}
+    lines = differences.lines()
+    applied_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(APPLIED).st_mtime))
+    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "inSync": not lines, "healthy": not unhealthy,
+            "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
+
+
+def lock():
+    """One change at a time; the kernel frees the lock when its holder dies, however it dies."""
+    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(handle, 200).decode() or "it has only just begun"
+        print(json.dumps({"ok": False, "error": f"another run holds the lock: {holder}"}))
+        say(f"another run holds the lock: {holder}")
+        sys.exit(75)
+    os.ftruncate(handle, 0)
+    os.write(handle, f"pid {os.getpid()}, {sys.argv[1]}, since {time.strftime('%H:%M:%S')}".encode())
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, action in (("secrets", take_secrets), ("prepare", prepare), ("activate", activate_staged), ("apply", apply), ("verify", verify)):
+        command = commands.add_parser(name)
+        command.set_defaults(action=action, check=False)
+        if name == "activate":
+            command.add_argument("sha256", metavar="SHA256")
+        if name == "apply":
+            command.add_argument("--check", action="store_true", help="print what would change, and change nothing")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    os.umask(0o022)
+    began = time.monotonic()
+    reading = arguments.check or arguments.action is verify
+    try:
+        if not reading:
+            lock()
+            os.makedirs(HOME, 0o700, exist_ok=True)
+            # What a killed run has left; what it left aside elsewhere goes with its transaction.
+            clear_policy()
+            clear_staged()
+            for path in (STATE, SECRETS, APPLIED, POLICY):
+                remove_if_there(aside_of(path))
+        report, code = arguments.action(arguments), 0
+    except Refused as refusal:
+        report, code = {"ok": False, "error": str(refusal)}, 2
+    except (Failed, OSError) as failure:
+        report, code = {"ok": False, "error": explain(failure)}, 1
+    if not report["ok"]:
+        code = code or 1
+        say(report["error"])
+        if report.get("journal"):
+            say(f"the last lines of the journal:\n{report['journal']}")
+    print(json.dumps({"host": os.uname().nodename, **masked(report), "seconds": round(time.monotonic() - began, 2)}))
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""systemd's units brought into their states."""
+
+from differences import unit_actions
+from facts import as_found, unit_inputs, unit_states
+from tools import last_lines, must, run, say
+
+# Seconds. A service's own start may take TimeoutStartSec (90 by systemd's default) and wait for what it needs.
+UNIT_LIMIT = 180
+
+
+def settle_units(bundle, state, wait):
+    """Brings the bundle's units into their states. `wait`: until each has done what it was told."""
+    actions = unit_actions(bundle, state, unit_states(list(bundle.unit)))
+    verbs = {}
+    for name, verb in actions:
+        verbs.setdefault(verb, []).append(name)
+    for verb, names in verbs.items():
+        say(f"units: {verb} {' '.join(names)}")
+        starting = verb in ("start", "restart", "reload")
+        options = ["--now"] if verb == "mask" else []
+        if starting:
+            options = [] if wait else ["--no-block"]
+            run(["systemctl", "reset-failed", "--", *names])
+            # Forget what a unit runs with, so that one whose start is interrupted is started anew.
+            for name in names:
+                for key in ("reload",) if verb == "reload" else ("restart", "reload"):
+                    state.units[name].pop(key, None)
+            state.save()
+        must(f"{verb} {' '.join(names)}", ["systemctl", *options, verb, "--", *names], limit=UNIT_LIMIT)
+        if starting:
+            for name in names:
+                state.units[name].update(unit_inputs(bundle.unit[name]))
+    for name, unit in bundle.unit.items():
+        if unit["state"] == "running" and "restart" not in state.units[name]:
+            state.units[name].update(unit_inputs(unit))
+    if actions:
+        state.save()
+    return [f"unit {name}: {verb}" for name, verb in actions]
+
+
+def bring_back(found, verbs):
+    """Of what tells units from how they were found, that part which `verbs` undo."""
+    for name, present in unit_states(list(found)).items():
+        was, now = found[name], as_found(present)
+        wanted = {
+            "disable": now["file"] == "enabled" and was["file"] != "enabled",
+            "unmask": now["file"] == "masked" and was["file"] != "masked",
+            "stop": now["active"] and not was["active"],
+            "reset-failed": present["ActiveState"] == "failed",
+            "enable": was["file"] == "enabled" and now["file"] != "enabled",
+            "mask": was["file"] == "masked" and now["file"] != "masked",
+            "start": was["active"] and not now["active"],
+        }
+        for verb in verbs:
+            if wanted[verb]:
+                must(f"{verb} {name}", ["systemctl", verb, "--", name], limit=UNIT_LIMIT)
+
+
+# What we have done to a unit is undone while its files are still there, what was undone is done again with its own files.
+UNDO = ("disable", "unmask", "stop", "reset-failed")
+REDO = ("mask", "enable", "start")
+
+
+def let_units_go(names, state):
+    """Units that are no longer declared: what we started, enabled or masked goes back, what ran before us stays."""
+    bring_back({name: state.units[name]["found"] for name in names}, UNDO)
+    for name in names:
+        del state.units[name]
+    if names:
+        state.save()
+
+
+def journal_of(units):
+    options = [option for unit in units for option in ("--unit", unit)]
+    return last_lines(run(["journalctl", "--no-pager", "--lines=15", "--output=short", *options])[1], 15) if units else ""
