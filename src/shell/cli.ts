@@ -1,5 +1,5 @@
 /** The command line. Each command's work is imported when it is asked for, so that `plan` stays quick. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { FarmError } from "./errors.ts";
 
 const DEFAULT_STACK = "lab";
@@ -32,6 +32,20 @@ program
     const { previewPlan } = await import("./stack.ts");
     const { printPlan } = await import("./plan-view.ts");
     process.stdout.write(printPlan(previewPlan(stack), options));
+  });
+
+program
+  .command("diff")
+  .description(
+    "what the working tree changes on every host since a commit; exit code 1 if anything, 2 if it can't tell; needs no engine, cloud, password or root",
+  )
+  .argument("<commit>", "a commit, branch or tag")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .addOption(new Option("--json", "for programs").conflicts("markdown"))
+  .option("--markdown", "for a comment on a pull request")
+  .action(async (commit: string, stack: string, options: { json?: boolean; markdown?: boolean }) => {
+    const { diff } = await import("./diff.ts");
+    process.exitCode = await diff(commit, stack, options);
   });
 
 const twin = program
