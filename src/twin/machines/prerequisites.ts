@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statfsSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { FarmError } from "../../shell/errors.ts";
 import { STATE } from "./layout.ts";
 import { lastLines, run } from "./run.ts";
@@ -12,6 +12,8 @@ const PACKAGES: Record<string, string | undefined> = {
   e2fsprogs: undefined,
   haproxy: undefined,
   iproute2: undefined,
+  "iputils-ping": undefined,
+  nftables: undefined,
   "openssh-client": undefined,
   python3: undefined,
   socat: undefined,
@@ -27,6 +29,12 @@ const UNWANTED_SERVICES = ["apt-cacher-ng", "haproxy"];
  * Later most of it is in use by the twin itself.
  */
 const DISK_NEEDED = { first: 10e9, later: 2e9 };
+
+/**
+ * inotify instances that all processes of root may have together. A machine has seven (systemd five, D-Bus and wireguard-go
+ * one each; counted), the kernel's default is 128, and the nineteenth machine would be left without its mesh.
+ */
+const INOTIFY = { file: "/proc/sys/fs/inotify/max_user_instances", least: 1024 };
 
 /**
  * Makes sure that this computer can run a twin, installing Debian packages that are missing.
@@ -45,6 +53,8 @@ export async function ensurePrerequisites(): Promise<string[]> {
   const missing = await missingPackages();
   if (missing.length > 0) await install(missing);
   await checkKernel();
+  if (Number(readFileSync(INOTIFY.file, "utf8")) < INOTIFY.least)
+    writeFileSync(INOTIFY.file, String(INOTIFY.least));
   return missing;
 }
 
