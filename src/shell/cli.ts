@@ -12,6 +12,12 @@ function parsePort(text: string): number {
   return port;
 }
 
+function parseRuns(text: string): number {
+  const runs = Number(text);
+  if (!Number.isInteger(runs) || runs < 1) throw new InvalidArgumentError("write a number from 1 on");
+  return runs;
+}
+
 const program = new Command("farm")
   .description(
     "Plans, runs and tries the farm: declared in stacks/, applied by `pulumi up`, tried on its twin.",
@@ -124,6 +130,23 @@ twin
   .action(async (stack: string, options: { purge?: boolean }) => {
     const { down } = await import("../twin/commands.ts");
     await down(stack, options.purge === true);
+  });
+
+program
+  .command("drill")
+  .description("break the twin under a stream of writes, put it back, and tell what was refused and lost")
+  .argument("<name>", "a drill, `all`, or `list`, which shows them")
+  .option("--target <hosts...>", "the hosts to break, in place of the drill's own")
+  .option("--runs <count>", "how often", parseRuns, 1)
+  .option("--stack <stack>", "the stack", DEFAULT_STACK)
+  .action(async (name: string, options: { target?: string[]; runs: number; stack: string }) => {
+    const { drill, listDrills } = await import("../twin/drills/command.ts");
+    if (name === "list") process.stdout.write(listDrills());
+    else
+      process.exitCode = await drill(options.stack, name, {
+        targets: options.target ?? [],
+        runs: options.runs,
+      });
   });
 
 /** Failures that a person can mend are said in plain words; anything else is a defect and shows its stack. */
