@@ -64,11 +64,19 @@ function meshPeers(inventory: Inventory, flows: readonly Flow[]): Map<string, Ho
   );
 }
 
-function finish(draft: Draft, contributions: readonly Contribution[]): HostPlan {
-  const { host } = draft.context;
+/**
+ * The plan of one host from what its roles want of it. `secretNames` are those that they have the places of. Throws as
+ * merge does.
+ */
+export function planHost(
+  inventory: Inventory,
+  host: Host,
+  contributions: readonly Contribution[],
+  secretNames: ReadonlySet<string>,
+): HostPlan {
   const state = merge(host.id, contributions);
-  const { generations } = draft.context.inventory;
-  const secrets = new Map([...draft.secrets].sort().map((name) => [name, generations[name] ?? 1]));
+  const { generations } = inventory;
+  const secrets = new Map([...secretNames].sort().map((name) => [name, generations[name] ?? 1]));
   const text = bundle(state, secrets);
   return {
     host,
@@ -105,7 +113,7 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
       connects: contributions.flatMap((c) => c.connects ?? []),
       incoming: incoming.get(id) ?? [],
     });
-    return finish(d, [...contributions, rules]);
+    return planHost(inventory, d.context.host, [...contributions, rules], d.secrets);
   });
   return { inventory, hosts: plans, waves: orderInWaves(inventory), flows };
 }

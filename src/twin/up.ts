@@ -101,9 +101,11 @@ function tasks(stack: string, port: number): Listr<Context> {
         task: async (context, task) => {
           const { farm } = context;
           const state = new ResourceState(resourceFile(stack));
-          context.summary = await runProgram(stack, farm.settings, state, farm.ssh, (line) => {
+          const say = (line: string): void => {
             task.output = line;
-          });
+          };
+          const program = async () => ({ ...(await import("../../stacks/index.ts")) });
+          context.summary = await runProgram(stack, farm.settings, state, farm.ssh, say, program);
           const { created, updated, deleted, unchanged } = context.summary;
           task.title += `: ${created.length} created, ${updated.length} updated, ${deleted.length} deleted, ${unchanged} unchanged`;
         },
