@@ -7,7 +7,7 @@ import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
 import { undoLeftFault } from "./drills/left-over.ts";
 import { runProgram, type Summary } from "./engine/engine.ts";
 import { ResourceState } from "./engine/state.ts";
-import { openFarm, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
+import { openTwin, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
 import { awaitHealth, type HostHealth } from "./health.ts";
 import { ensureImage } from "./machines/image.ts";
 import { lockStack } from "./machines/lock.ts";
@@ -73,7 +73,7 @@ function tasks(stack: string, port: number): Listr<Context> {
       {
         title: "Declaration",
         task: async (context, task) => {
-          context.farm = await openFarm(stack);
+          context.farm = await openTwin(stack);
           await refuseBusyPorts(context.farm, port);
           task.title += `: ${context.farm.inventory.hosts.length} hosts`;
         },

@@ -1,7 +1,8 @@
 /** One run of one drill: a stream of writes, the fault in it, and the record of the stream compared with the data. */
 import { setTimeout as pause } from "node:timers/promises";
+import { namedHost } from "../../operate/farm.ts";
 import { FarmError } from "../../shell/errors.ts";
-import { namedHost, type TwinFarm } from "../farm.ts";
+import type { TwinFarm } from "../farm.ts";
 import { awaitHealth } from "../health.ts";
 import { type DrilledCluster, drilledCluster } from "./cluster.ts";
 import type { Drill, RefusedDrill } from "./drills.ts";

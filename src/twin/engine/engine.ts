@@ -2,8 +2,8 @@
 import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { FarmError } from "../../shell/errors.ts";
+import type { SshPool } from "../../shell/ssh.ts";
 import type { Settings } from "../../shell/stack.ts";
-import type { SshPool } from "../ssh.ts";
 import { applyCommand, deleteCommand, REMOTE_COMMAND } from "./remote-command.ts";
 import { type Properties, ResourceState } from "./state.ts";
 
