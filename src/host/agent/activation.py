@@ -2,6 +2,7 @@
 
 import os
 
+import baseline
 from databases import return_account, settle_databases
 from differences import Differences
 from facts import as_found, read_sysctl
@@ -22,6 +23,7 @@ def make_so(differences, state, wait):
     former = load_former(state)
     if bundle.sha256 != state.applied or differences.lines():
         remember(former, differences)
+        baseline.begin(bundle)
     own(differences, state)
     switch_packages(differences, former)
     if differences.files:
@@ -130,6 +132,7 @@ def go_back(former_bundle, state):
         state.owned = owned
     attempt(state.save)
     if not problems:
+        baseline.keep(former_bundle)
         forget_former(former)
     return problems
 
@@ -159,6 +162,7 @@ def activate(bundle, state, secrets):
             if problems:
                 report["error"] += f"; going back failed too: {'; '.join(problems)}"
         return report
+    baseline.keep(bundle)
     forget_former(former)
     left = [f"package {name}" for name in (former_bundle.packages if former_bundle else []) if name not in bundle.packages]
     return {"ok": True, "changes": changes, "left": left}

@@ -11,11 +11,17 @@ from tools import must, read_bytes
 
 def packages_by_status():
     """Names of the packages that dpkg has installed and configured, and of those with which it was interrupted."""
-    with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as file:
-        found = re.findall(r"^Package: (\S+)\nStatus: \S+ \S+ (\S+)$", file.read(), re.M)
-    return ({name for name, status in found if status == "installed"},
-            sorted(name for name, status in found if status not in ("installed", "config-files", "not-installed"))
+    found = package_records()
+    return ({name for name, record in found.items() if record["state"] == "installed"},
+            sorted(name for name, record in found.items() if record["state"] not in ("installed", "config-files", "not-installed"))
             or (["dpkg"] if os.listdir("/var/lib/dpkg/updates") else []))
+
+
+def package_records():
+    """dpkg's own records: for each package what was asked for (`install`, `hold`), its state and version."""
+    with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as file:
+        found = re.findall(r"^Package: (\S+)\n(?:(?!Status:).+\n)*Status: (\S+) \S+ (\S+)\n(?:(?!Version:).+\n)*(?:Version: (\S+))?", file.read(), re.M)
+    return {name: {"selection": selection, "state": state, "version": version} for name, selection, state, version in found}
 
 
 UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestampMonotonic")

@@ -6,6 +6,8 @@
     agent activate SHA256  make the prepared bundle so, ask its probes, go back to the former state if one says no
     agent apply [--check]  both at once; with --check print what would change, and change nothing
     agent verify           compare the host with what was applied last; changes nothing
+    agent drift [--keep]   the same more closely, with what no bundle declares, as diffs; changes nothing, but with
+                           --keep writes what it found, in short, where monitoring reads it
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
 2 the bundle or the secrets are refused and nothing was touched, 75 another run holds the lock.
@@ -116,6 +118,11 @@ def verify(_):
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
+def look_for_drift(arguments):
+    from drift import drift
+    return drift(arguments)
+
+
 def lock():
     """One change at a time; the kernel frees the lock when its holder dies, however it dies."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -133,13 +140,16 @@ def lock():
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, action in (("secrets", take_secrets), ("prepare", prepare), ("activate", activate_staged), ("apply", apply), ("verify", verify)):
+    for name, action in (("secrets", take_secrets), ("prepare", prepare), ("activate", activate_staged), ("apply", apply), ("verify", verify),
+                         ("drift", look_for_drift)):
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
         if name == "activate":
             command.add_argument("sha256", metavar="SHA256")
         if name == "apply":
             command.add_argument("--check", action="store_true", help="print what would change, and change nothing")
+        if name == "drift":
+            command.add_argument("--keep", action="store_true", help="keep the result for monitoring")
     return parser.parse_args()
 
 
@@ -147,7 +157,7 @@ def main():
     arguments = parse_arguments()
     os.umask(0o022)
     began = time.monotonic()
-    reading = arguments.check or arguments.action is verify
+    reading = arguments.check or arguments.action in (verify, look_for_drift)
     try:
         if not reading:
             lock()
