@@ -3,9 +3,8 @@ import type { Drift, Finding, HostMissed, HostSeen } from "./ask.ts";
 
 /** Texts come from hosts that somebody has changed: control characters must not reach a terminal. */
 const harmless = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to replace
   text.replace(
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g,
+    /[^\P{Cc}\n\t]/gu,
     (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
 

@@ -18,6 +18,8 @@ export interface FileState {
    * staged copy of this file and `%d` a directory in which all staged files lie under their full paths.
    */
   readonly validate?: string;
+  /** Whether a mistake in it can shut administrators out: the host undoes a change that is not confirmed from outside. */
+  readonly confirm?: boolean;
 }
 
 export interface DirectoryState {
@@ -42,7 +44,9 @@ export interface UnitState {
   readonly state: "running" | "stopped" | "masked" | "unmanaged";
   /** Whether it starts at boot. */
   readonly enabled: boolean;
-  /** Paths of files of this host. */
+  /** As of a file. */
+  readonly confirm?: boolean;
+  /** Paths of files of this host, and packages of it as `package:NAME`, whose version then counts. */
   readonly restartOn: readonly string[];
   readonly reloadOn: readonly string[];
 }
@@ -79,6 +83,12 @@ export interface DatabaseAccountState {
   readonly grants: readonly string[];
 }
 
+/** A version to which a host is held: of all packages that are built from this source package of Debian's. */
+export interface VersionState {
+  readonly source: string;
+  readonly version: string;
+}
+
 /** A question with a yes or no answer, asked after each change and by whoever wants to know the health. */
 export interface ProbeState {
   readonly name: string;
@@ -87,6 +97,12 @@ export interface ProbeState {
   /** How long it may take, from the change on, until the answer is yes. Seconds. */
   readonly within: number;
 }
+
+/**
+ * A question that is asked before a host is changed, such as whether the other members of its quorum are well. No means
+ * that nothing is touched. As a probe, else.
+ */
+export type GateState = ProbeState;
 
 /**
  * Who may reach a port. `world`: anybody; `mesh` and `underlay`: the hosts that declare that they connect, through
@@ -121,6 +137,7 @@ export interface ConnectState {
 export interface Contribution {
   readonly role: string;
   readonly packages?: readonly string[];
+  readonly versions?: readonly VersionState[];
   readonly files?: readonly FileState[];
   readonly directories?: readonly DirectoryState[];
   readonly links?: readonly LinkState[];
@@ -129,6 +146,7 @@ export interface Contribution {
   readonly units?: readonly UnitState[];
   readonly databases?: readonly DatabaseState[];
   readonly databaseAccounts?: readonly DatabaseAccountState[];
+  readonly gates?: readonly GateState[];
   readonly probes?: readonly ProbeState[];
   readonly listens?: readonly ListenState[];
   readonly connects?: readonly ConnectState[];
@@ -141,6 +159,7 @@ export type Owned<T> = T & { readonly role: string };
 export interface HostState {
   readonly host: string;
   readonly packages: readonly string[];
+  readonly versions: readonly Owned<VersionState>[];
   readonly files: readonly Owned<FileState>[];
   readonly directories: readonly Owned<DirectoryState>[];
   readonly links: readonly Owned<LinkState>[];
@@ -149,6 +168,7 @@ export interface HostState {
   readonly units: readonly Owned<UnitState>[];
   readonly databases: readonly Owned<DatabaseState>[];
   readonly databaseAccounts: readonly Owned<DatabaseAccountState>[];
+  readonly gates: readonly Owned<GateState>[];
   readonly probes: readonly Owned<ProbeState>[];
   readonly listens: readonly Owned<ListenState>[];
   readonly connects: readonly Owned<ConnectState>[];

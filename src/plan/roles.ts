@@ -2,6 +2,7 @@
 import { mediawiki } from "../apps/mediawiki.ts";
 import type { Contribution } from "../host/state.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
+import { applicationNode } from "../roles/application-node.ts";
 import { base } from "../roles/base.ts";
 import { databaseProxy } from "../roles/database-proxy.ts";
 import { edge } from "../roles/edge.ts";
@@ -42,7 +43,7 @@ export function contributionsOf(context: RoleContext): Contribution[] {
     ...memberOf.flatMap((c) => [memberRoles[c.software](context, c), databases(context, c)]),
     ...clientOf.map((c) => databaseProxy(context, c)),
     ...(applications.length > 0 ? [web(context)] : []),
-    ...applications.map((a) => applicationRoles[a.software](context, a)),
+    ...applications.flatMap((a) => [applicationRoles[a.software](context, a), applicationNode(context, a)]),
     ...(inventory.edge.hosts.includes(host.id) ? [edge(context)] : []),
   ];
 }

@@ -1,4 +1,5 @@
 /** The WireGuard mesh: a host is a peer of those it exchanges declared traffic with, and of no others. */
+import { unit } from "../host/entries.ts";
 import type { Contribution } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
 import type { RoleContext } from "./role.ts";
@@ -49,6 +50,7 @@ export function mesh(context: RoleContext, peers: readonly Host[]): Contribution
         mode: "0600",
         content: config(context, peers),
         validate: `wg-quick strip %d${CONFIG} >/dev/null`,
+        confirm: true,
       },
       // A reload keeps the tunnels and changes peers; only a new address of our own needs a restart.
       {
@@ -59,7 +61,7 @@ export function mesh(context: RoleContext, peers: readonly Host[]): Contribution
       },
       { path: "/etc/hosts", owner: "root:root", mode: "0644", content: hostsFile(host, peers) },
     ],
-    units: [{ name: UNIT, state: "running", enabled: true, restartOn: [DROP_IN], reloadOn: [CONFIG] }],
+    units: [unit(UNIT, { confirm: true, restartOn: [DROP_IN], reloadOn: [CONFIG] })],
     listens: [{ service: "wireguard", protocol: "udp", port: MESH_PORT, reach: "underlay" }],
     connects: peers.map((peer) => ({
       service: "wireguard",

@@ -10,44 +10,69 @@ import { ProxmoxGuest } from "../machines/proxmox-guest.ts";
 import type { Keys } from "../plan/keys.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
+import { presentCommit } from "./commit.ts";
+import { type AppliedHosts, appliedBy, formerRun } from "./former-run.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
-/** What the program tells its users at the end, as stack outputs. */
+/** What the program tells its users and its own next run at the end, as stack outputs. */
 export interface Outputs {
   readonly hosts: Record<string, { address: string; mesh: string; roles: readonly string[] }>;
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
+  readonly applied: AppliedHosts;
 }
 
 type PrivateKey = pulumi.Output<string> | undefined;
 
-/** Registers the hosts wave by wave; those of one wave do not wait for each other. */
-function registerHosts(plan: Plan, keys: Keys, privateKey: PrivateKey): Map<string, FarmHost> {
+/**
+ * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
+ * before is done. Only Proxmox hosts can't wait for their guests, which are made after them.
+ */
+function registerHosts(
+  plan: Plan,
+  keys: Keys,
+  privateKey: PrivateKey,
+  applied: AppliedHosts,
+): Map<string, FarmHost> {
   const { inventory } = plan;
   const hosts = new Map<string, FarmHost>();
+  const isGuest = (id: string): boolean => hostOf(inventory, id).origin.kind === "guest";
   const machine = (host: Host): pulumi.Resource | undefined => {
     if (host.origin.kind !== "guest") return undefined;
     const parent = hosts.get(host.origin.parent);
     const connection = connectionTo(inventory, keys, host.origin.parent, privateKey);
-    const options = parent ? { dependsOn: [parent.activated] } : {};
+    const options = parent ? { dependsOn: [parent.confirmed] } : {};
     return new ProxmoxGuest(host.id, { host, inventory, keys, connection }, options).machine;
   };
-  let before: pulumi.Resource[] = [];
-  for (const wave of plan.waves) {
-    const components = wave.map((id) => {
-      const made = machine(hostOf(inventory, id));
-      const component = new FarmHost(id, {
-        plan: hostPlan(plan, id),
-        keys,
-        connection: connectionTo(inventory, keys, id, privateKey),
-        after: before,
-        ...(made ? { machine: made } : {}),
-      });
-      hosts.set(id, component);
-      return component;
+  const register = (id: string): void => {
+    const made = machine(hostOf(inventory, id));
+    const component = new FarmHost(id, {
+      plan: hostPlan(plan, id),
+      keys,
+      connection: connectionTo(inventory, keys, id, privateKey),
+      adopt: inventory.adopt.includes(id),
+      commit: applied[id]?.commit ?? "unknown",
+      ...(made ? { machine: made } : {}),
     });
-    before = components.map((c) => c.activated);
-  }
+    hosts.set(id, component);
+  };
+
+  let before: pulumi.Resource[] = [];
+  const activate = (waves: readonly (readonly string[])[]): void => {
+    for (const wave of waves) {
+      const prepared = [...hosts.values()].map((host) => host.prepared);
+      const components = wave.flatMap((id) => hosts.get(id) ?? []);
+      for (const component of components) component.activate([...prepared, ...before]);
+      before = components.map((component) => component.confirmed);
+    }
+  };
+  const servers = plan.waves.map((wave) => wave.filter((id) => !isGuest(id)));
+  const firstGuests = plan.waves.findIndex((wave) => wave.some(isGuest));
+  const rest = firstGuests < 0 ? plan.waves.length : firstGuests;
+  for (const id of servers.flat()) register(id);
+  activate(plan.waves.slice(0, rest));
+  for (const id of plan.waves.flat().filter(isGuest)) register(id);
+  activate(plan.waves.slice(rest));
   return hosts;
 }
 
@@ -55,16 +80,15 @@ function registerHosts(plan: Plan, keys: Keys, privateKey: PrivateKey): Map<stri
  * Registers all resources of a stack. Throws a FarmError (exit code 2) for anything wrong in the declaration or the
  * settings, before the first resource.
  */
-export function registerFarm(stack: string, settings: Settings): Outputs {
+export async function registerFarm(stack: string, settings: Settings): Promise<Outputs> {
   const { inventory, shell } = openStack(stack, settings);
   const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
-  const hosts = registerHosts(
-    plan,
-    keys,
-    shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey),
-  );
+  const bundles = new Map(plan.hosts.map(({ host, sha256 }) => [host.id, sha256]));
+  const applied = appliedBy(presentCommit(), bundles, await formerRun());
+  const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
+  const hosts = registerHosts(plan, keys, privateKey, applied);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
     if (found === undefined) throw new Error(`host ${id} is in no wave`);
@@ -93,5 +117,6 @@ export function registerFarm(stack: string, settings: Settings): Outputs {
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
+    applied,
   };
 }

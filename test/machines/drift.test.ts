@@ -39,7 +39,7 @@ async function drift(args = ""): Promise<Drift> {
   return report as unknown as Drift;
 }
 
-const RESULT = "/var/lib/farm-status/drift.json";
+const RESULT = "/run/t-drift.json";
 
 const LISTENER = `[Service]
 ExecStart=/usr/bin/python3 -m http.server --bind 0.0.0.0 8088
@@ -150,7 +150,7 @@ describe("drift", { skip }, () => {
 
   test("no secret is ever told, neither an applied one nor one written beside it", async () => {
     await sh("echo token=something-else-secret >>/etc/t-token; echo tell-nobody-1 >>/etc/t-a");
-    const { output, report } = await agent("drift --keep");
+    const { output, report } = await agent(`drift --keep ${RESULT}`);
     const differences = report.differences as unknown as Finding[];
     assert.match(
       differences.find((d) => d.name === "/etc/t-token")?.what ?? "",
@@ -164,7 +164,7 @@ describe("drift", { skip }, () => {
 
   test("the result is kept for monitoring: who is not root can read it, and it has no diffs", async () => {
     await sh("echo four >>/etc/t-a; systemctl stop t-listen.service");
-    await drift(" --keep");
+    await drift(` --keep ${RESULT}`);
     const kept = JSON.parse(await sh(`setpriv --reuid=65534 --clear-groups cat ${RESULT}`));
     assert.ok(Date.now() - Date.parse(kept.time) < 60_000, kept.time);
     assert.deepEqual(kept.differences, [
@@ -174,7 +174,7 @@ describe("drift", { skip }, () => {
     ]);
     assert.match(String(kept.unhealthy), /t-listen\.service is dead.*"listener answers" says no/);
     // A result from the middle of a change would be none.
-    await sh("flock /run/farm-agent.lock farm-agent drift --keep >/dev/null 2>&1");
+    await sh(`flock /run/farm-agent.lock farm-agent drift --keep ${RESULT} >/dev/null 2>&1`);
     assert.equal(JSON.parse(await sh(`cat ${RESULT}`)).time, kept.time);
     await good("apply", bundleOf(wants));
   });

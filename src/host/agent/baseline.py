@@ -13,25 +13,31 @@ from tools import load_json, write_file
 from undeclared import snapshot
 
 BASELINE = f"{HOME}/baseline.json"
+# The baseline and a snapshot from before the change that is under way.
 BEFORE = f"{TRANSACTION}/undeclared.json"
 
 
 def begin(bundle):
     """To be called before the first thing of a change is done, with the transaction open. An earlier memory stays."""
-    if os.path.exists(BASELINE) and not os.path.exists(BEFORE):
-        write_file(BEFORE, json.dumps(snapshot(bundle)).encode(), 0o600)
+    old = load_json(BASELINE, None)
+    if old is not None and not os.path.exists(BEFORE):
+        write(BEFORE, {"baseline": old, "found": snapshot(bundle)})
 
 
 def keep(bundle):
     """
-    To be called when a change is done, or undone, and before its transaction is forgotten. Where nothing was begun
-    nothing has changed. Interrupted, it may be called again.
+    To be called when a change is done, or undone, and before its transaction is forgotten: as often as one likes, the
+    end of it counts. Where nothing was begun nothing has changed.
     """
-    old, before = load_json(BASELINE, None), load_json(BEFORE, None)
-    if old is None:
-        write_file(BASELINE, json.dumps(snapshot(bundle)).encode(), 0o600)
-    elif before is not None:
-        write_file(BASELINE, json.dumps(moved(old, before, snapshot(bundle))).encode(), 0o600)
+    before = load_json(BEFORE, None)
+    if before is not None:
+        write(BASELINE, moved(before["baseline"], before["found"], snapshot(bundle)))
+    elif not os.path.exists(BASELINE):
+        write(BASELINE, snapshot(bundle))
+
+
+def write(path, content):
+    write_file(path, json.dumps(content).encode(), 0o600)
 
 
 def moved(old, before, after):

@@ -5,7 +5,7 @@ import os
 import pwd
 
 from bundle import PLACEHOLDER
-from facts import read_sysctl
+from facts import packages_now, read_sysctl
 from finding import finding, unified
 from tools import owner_ids, read_bytes
 
@@ -25,6 +25,7 @@ def declared_drift(differences):
     bundle, found = differences.bundle, []
     found += [finding("package", name, "is removed") for name in differences.packages]
     found += [finding("package", name, "its installation was cut off") for name in differences.unfinished]
+    found += [finding("package", name, f"version {version} → {packages_now().installed[name]}") for name, version in differences.versions.items()]
     for path in differences.files:
         found += file_drift(path, bundle.file[path], differences.rendered[path])
     for path in differences.links:

@@ -11,8 +11,6 @@ from state import APPLIED, LOCK, State, TRANSACTION, applied_bundle, load_secret
 from tools import load_json, masked, read_bytes, write_file
 from undeclared import snapshot, undeclared_drift, upgrades
 
-# Read by monitoring, which is not root: names and one line each, never a diff.
-RESULT = "/var/lib/farm-status/drift.json"
 # Taken by apt for as long as it works.
 APT_LOCK = "/var/lib/dpkg/lock-frontend"
 
@@ -26,7 +24,7 @@ def drift(arguments):
     else:
         report = compared(bundle, state)
     if arguments.keep:
-        keep_result(report, bundle)
+        keep_result(report, bundle, arguments.keep)
     return report
 
 
@@ -61,8 +59,11 @@ def is_locked(path):
         return any(f":{inode} " in line and "->" not in line for line in file)
 
 
-def keep_result(report, bundle):
-    """Keeps the result for monitoring. One that was taken in the middle of a change would only mislead."""
+def keep_result(report, bundle, path):
+    """
+    Keeps the result for monitoring, which is not root: names and one line each, never a diff. One that was taken in the
+    middle of a change would only mislead.
+    """
     if report["changing"]:
         return
     from probes import probe_all
@@ -71,7 +72,6 @@ def keep_result(report, bundle):
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "applied": report["applied"],
         "differences": [{key: difference[key] for key in ("kind", "name", "what")} for difference in report["differences"]],
-        "unhealthy": probe_all(bundle, limit=0) if bundle else [],
+        "unhealthy": [why for why, _ in probe_all(bundle, limit=0)] if bundle else [],
     }
-    os.makedirs(os.path.dirname(RESULT), 0o755, exist_ok=True)
-    write_file(RESULT, f"{json.dumps(masked(kept))}\n".encode(), 0o644)
+    write_file(path, f"{json.dumps(masked(kept))}\n".encode(), 0o644)

@@ -6,7 +6,7 @@ ports, the packet filter as it runs. A snapshot of it is compared with an earlie
 import re
 
 from accounts import account_drift, accounts, may_log_in
-from facts import package_records
+from facts import packages_now
 from finding import finding, unified
 from listeners import listeners, program_of
 from strays import stray_drift, stray_files, watched
@@ -30,13 +30,13 @@ def snapshot(bundle):
 
 def packages():
     """Selections that keep apt from its work; what was installed by its name, not as a dependency; all versions."""
-    installed = {name: record for name, record in package_records().items() if record["state"] == "installed"}
+    present = packages_now()
     marks = (read_bytes("/var/lib/apt/extended_states") or b"").decode()
     dependencies = {*re.findall(r"^Package: (\S+)\n(?:.+\n)*?Auto-Installed: 1$", marks, re.M)}
     return {
-        "selection": {name: record["selection"] for name, record in installed.items() if record["selection"] != "install"},
-        "added": {name: True for name in installed if name not in dependencies},
-        "version": {name: record["version"] for name, record in installed.items()},
+        "selection": present.held,
+        "added": {name: True for name in present.installed if name not in dependencies},
+        "version": present.installed,
     }
 
 
