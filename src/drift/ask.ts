@@ -75,7 +75,7 @@ export interface AskOptions {
   /** Where sightings are kept. */
   readonly sightings: string;
   /** Counts the commits of the program since one; undefined where that can't be told. */
-  readonly commitsSince: (commit: string) => Promise<number | undefined>;
+  readonly commitsSince: (commit: string) => number | undefined;
 }
 
 /** Seconds for a host's answer. It takes a tenth of one; a host that is being changed is slower. */
@@ -83,11 +83,14 @@ const ANSWER_LIMIT = 40;
 /** The bundle that a host was given last, as its agent keeps it. */
 const APPLIED = "/var/lib/farm/applied.bundle";
 
-/** Lines that two texts do not share, whichever of them has more: 0 for equal ones. */
+/** A bundle's lines, without the last one, which counts them. */
+const linesOf = (bundle: string): string[] => bundle.split("\n").filter((line) => !/^end \d+$/.test(line));
+
+/** Lines that two bundles do not share, on the side that has more of them: 0 for equal ones. */
 export function changedLines(before: string, after: string): number {
   const counts = new Map<string, number>();
-  for (const line of before.split("\n")) counts.set(line, (counts.get(line) ?? 0) + 1);
-  for (const line of after.split("\n")) counts.set(line, (counts.get(line) ?? 0) - 1);
+  for (const line of linesOf(before)) counts.set(line, (counts.get(line) ?? 0) + 1);
+  for (const line of linesOf(after)) counts.set(line, (counts.get(line) ?? 0) - 1);
   const sides = [...counts.values()];
   const removed = sides.reduce((sum, n) => sum + Math.max(n, 0), 0);
   const added = sides.reduce((sum, n) => sum + Math.max(-n, 0), 0);
@@ -132,16 +135,16 @@ async function see<T>(
   return { seen: { ...seen, waiting: changedLines(bundle, declared.bundle) }, sighting };
 }
 
-async function miss<T>(
+function miss<T>(
   farm: Askable<T>,
   host: string,
   why: string,
   known: Sighting | undefined,
   commitsSince: AskOptions["commitsSince"],
-): Promise<HostMissed> {
+): HostMissed {
   if (known === undefined) return { host, why };
   const { bundle, ...last } = known;
-  const commits = last.commit === undefined ? undefined : await commitsSince(last.commit);
+  const commits = last.commit === undefined ? undefined : commitsSince(last.commit);
   const waiting = changedLines(bundle, hostPlan(farm.plan, host).bundle);
   return { host, why, last: { ...last, waiting, ...(commits === undefined ? {} : { commits }) } };
 }
@@ -159,7 +162,7 @@ export async function askDrift<T>(farm: Askable<T>, options: AskOptions): Promis
       seen.push(found.seen);
       if (found.sighting) sightings[host] = found.sighting;
     } catch (error) {
-      missed.push(await miss(farm, host, (error as Error).message, known[host], options.commitsSince));
+      missed.push(miss(farm, host, (error as Error).message, known[host], options.commitsSince));
     }
   };
   await Promise.all(options.hosts.map(ask));

@@ -3,10 +3,7 @@ import type { Drift, Finding, HostMissed, HostSeen } from "./ask.ts";
 
 /** Texts come from hosts that somebody has changed: control characters must not reach a terminal. */
 const harmless = (text: string): string =>
-  text.replace(
-    /[^\P{Cc}\n\t]/gu,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+  text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
 const indent = (text: string, by: string): string => text.replace(/^(?=.)/gm, by);
 
@@ -86,7 +83,7 @@ export function printDrift(drift: Drift, now: number): string {
   const findings = seen.reduce((sum, h) => sum + h.findings.length, 0);
   const differing = seen.filter((h) => h.findings.length > 0).length;
   const sum = [
-    `${plural(seen.length, "host")} asked in ${drift.seconds.toFixed(1)} s`,
+    `${seen.length} of ${plural(seen.length + missed.length, "host")} answered in ${drift.seconds.toFixed(1)} s`,
     findings === 0 ? "no drift" : `${plural(findings, "difference")} on ${differing}`,
     ...(missed.length === 0 ? [] : [`${missed.length} not reached: ${missed.map((h) => h.host).join(", ")}`]),
   ].join("; ");

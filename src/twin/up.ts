@@ -7,6 +7,7 @@ import type { Host } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
+import { keepSeen } from "./drift.ts";
 import { runProgram, type Summary } from "./engine/engine.ts";
 import { ResourceState } from "./engine/state.ts";
 import { openFarm, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
@@ -129,6 +130,7 @@ function tasks(stack: string, port: number): Listr<Context> {
           context.health = await awaitHealth(context.farm, (text) => {
             task.output = text;
           });
+          keepSeen(context.farm, context.health);
           task.title += `: ${context.health.reduce((sum, h) => sum + h.probes, 0)} probes say yes`;
         },
       },

@@ -11,7 +11,7 @@ table inet farm {
   chain input {
     type filter hook input priority filter; policy accept;
     iif "lo" accept
-    ip saddr { 10.94.0.9, 10.94.0.1, 10.94.0.4 } tcp dport { 22, 8088 } accept comment "known"
+    ip saddr { 192.0.2.9, 192.0.2.1, 192.0.2.4 } tcp dport { 22, 8088 } accept comment "known"
     counter name dropped_in
   }
 }
