@@ -5,6 +5,7 @@ import type { Host } from "../inventory/schema.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
 import { undoLeftFault } from "./drills/left-over.ts";
+import { keepSeen } from "./drift.ts";
 import { runProgram, type Summary } from "./engine/engine.ts";
 import { ResourceState } from "./engine/state.ts";
 import { openTwin, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
@@ -118,6 +119,7 @@ function tasks(stack: string, port: number): Listr<Context> {
               task.output = text;
             },
           });
+          keepSeen(context.farm, context.health);
           task.title += `: ${context.health.reduce((sum, h) => sum + h.probes, 0)} probes say yes`;
         },
       },
