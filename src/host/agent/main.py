@@ -6,6 +6,7 @@
     agent activate SHA256  make the prepared bundle so, ask its probes, go back to the former state if one says no
     agent apply [--check]  both at once; with --check print what would change, and change nothing
     agent verify           compare the host with what was applied last; changes nothing
+    agent retire SECRET N  refuse what was good before generation N of a secret, once all its users have that one
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
 2 the bundle or the secrets are refused and nothing was touched, 75 another run holds the lock.
@@ -32,6 +33,7 @@ import time
 
 from activation import activate, make_so
 from bundle import Bundle
+from databases import retire_passwords
 from differences import Differences
 from packages import POLICY, clear_policy, download
 from probes import probe_all
@@ -116,6 +118,16 @@ def verify(_):
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
+def retire(arguments):
+    """Called when no client is left that has a former value of a raised secret."""
+    state = State()
+    bundle = applied_bundle(state)
+    applied = bundle and bundle.secret.get(arguments.secret, {}).get("generation")
+    if applied != arguments.generation:
+        raise Refused(f"generation {arguments.generation} of {arguments.secret} is not applied here, but {applied or 'none'}")
+    return {"ok": True, "changes": retire_passwords(arguments.secret, bundle, state, load_secrets())}
+
+
 def lock():
     """One change at a time; the kernel frees the lock when its holder dies, however it dies."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -133,11 +145,14 @@ def lock():
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, action in (("secrets", take_secrets), ("prepare", prepare), ("activate", activate_staged), ("apply", apply), ("verify", verify)):
+    for name, action in (("secrets", take_secrets), ("prepare", prepare), ("activate", activate_staged), ("apply", apply), ("verify", verify), ("retire", retire)):
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
         if name == "activate":
             command.add_argument("sha256", metavar="SHA256")
+        if name == "retire":
+            command.add_argument("secret", metavar="SECRET")
+            command.add_argument("generation", metavar="GENERATION")
         if name == "apply":
             command.add_argument("--check", action="store_true", help="print what would change, and change nothing")
     return parser.parse_args()

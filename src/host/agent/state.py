@@ -36,9 +36,12 @@ class State:
         # Values that we have replaced.
         self.sysctls = stored.get("sysctls", {})
         self.accounts_made = stored.get("databaseAccounts", [])
+        # By secret: the generation whose predecessors nobody takes any more.
+        self.retired = stored.get("retired", {})
 
     def give(self):
-        return {"owned": self.owned, "units": self.units, "sysctls": self.sysctls, "databaseAccounts": self.accounts_made}
+        return {"owned": self.owned, "units": self.units, "sysctls": self.sysctls, "databaseAccounts": self.accounts_made,
+                "retired": self.retired}
 
     def save(self):
         text = json.dumps(self.give(), indent=1).encode()
