@@ -14,7 +14,7 @@ export class ApplicationService extends pulumi.ComponentResource {
   readonly urls: string[];
 
   constructor(name: string, args: ApplicationServiceArgs, options?: pulumi.ComponentResourceOptions) {
-    const dependsOn = [args.cluster, ...args.nodes.map((n) => n.activated)];
+    const dependsOn = [args.cluster, ...args.nodes.map((n) => n.confirmed)];
     super("farms:apps:Application", name, {}, { ...options, dependsOn });
     this.urls = args.application.hostnames.map((hostname) => `http://${hostname}/`);
     this.registerOutputs({ title: args.application.title, nodes: args.application.nodes, urls: this.urls });

@@ -13,7 +13,7 @@ export class MariaDbCluster extends pulumi.ComponentResource {
   readonly endpoints: string[];
 
   constructor(name: string, args: MariaDbClusterArgs, options?: pulumi.ComponentResourceOptions) {
-    const members = args.members.map((m) => m.component.activated);
+    const members = args.members.map((m) => m.component.confirmed);
     super("farms:clusters:MariaDbCluster", name, {}, { ...options, dependsOn: members });
     this.endpoints = args.members.map((m) => `${m.host.mesh}:3306`);
     this.registerOutputs({ members: args.cluster.members, endpoints: this.endpoints });

@@ -34,6 +34,7 @@ export function bundle(state: HostState, secrets: ReadonlyMap<string, number>): 
     entries.push(entry(head, fields));
 
   if (state.packages.length > 0) entries.push(`packages\n${indent(state.packages.join("\n"), "    ")}`);
+  for (const v of state.versions) add(`version ${v.source}`, { version: v.version });
   for (const [name, generation] of [...secrets].sort(([a], [b]) => (a < b ? -1 : 1)))
     add(`secret ${name}`, { generation: String(generation) });
   for (const a of state.accounts)
@@ -54,6 +55,7 @@ export function bundle(state: HostState, secrets: ReadonlyMap<string, number>): 
       owner: f.owner,
       mode: f.mode,
       validate: f.validate,
+      confirm: f.confirm ? "yes" : undefined,
     });
     entries.push(`${head}\n    content:\n${indent(f.content, "        ")}`);
   }
@@ -63,6 +65,7 @@ export function bundle(state: HostState, secrets: ReadonlyMap<string, number>): 
       role: u.role,
       state: u.state,
       enabled: u.enabled ? "yes" : "no",
+      confirm: u.confirm ? "yes" : undefined,
       "restart-on": u.restartOn.join(" "),
       "reload-on": u.reloadOn.join(" "),
     });
@@ -76,6 +79,8 @@ export function bundle(state: HostState, secrets: ReadonlyMap<string, number>): 
     });
   for (const l of state.listens)
     add(`listen ${l.port}/${l.protocol} ${l.reach}`, { role: l.role, service: l.service });
+  for (const g of state.gates)
+    add(`gate ${g.name}`, { role: g.role, command: g.command, within: `${g.within} s` });
   for (const p of state.probes)
     add(`probe ${p.name}`, { role: p.role, command: p.command, within: `${p.within} s` });
 

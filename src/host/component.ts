@@ -8,56 +8,99 @@ import type { Connection } from "./connection.ts";
 /** How long a machine may take from its making until SSH answers. */
 const REACHABLE_WITHIN = "5m";
 
+/**
+ * Three dials of 10 s: a host that can't be reached after its change undoes it within 60 s, and must not be found then
+ * by a dial that still goes on, which would make the change again.
+ */
+const CONFIRM_DIALS = { dialErrorLimit: 3, perDialTimeout: 10 };
+
 export interface FarmHostArgs {
   readonly plan: HostPlan;
   readonly keys: Keys;
   readonly connection: Connection<pulumi.Output<string>>;
   /** What must be there before the host can be reached, such as the guest itself. */
   readonly machine?: pulumi.Resource;
-  /** Activations of the waves before; this host is changed when they are done. */
-  readonly after: readonly pulumi.Resource[];
+  /** Whether a host that had a life before the farm may be taken over. */
+  readonly adopt: boolean;
 }
 
 /**
- * A host brought to its planned state, in five commands: reach it, install the agent, hand over the secrets,
- * prepare the bundle (all hosts at once) and activate it (in waves).
+ * A host brought to its planned state. What changes nothing that runs is registered at once, for all hosts together:
+ * install the agent, hand over the secrets, prepare the bundle. `activate` adds the rest, in waves.
  */
 export class FarmHost extends pulumi.ComponentResource {
-  /** The last step: whatever needs the host in its planned state depends on it. */
-  readonly activated: pulumi.Resource;
+  /** The bundle has been found good on the host itself, and its packages are there. */
+  readonly prepared: pulumi.Resource;
+  #confirmed: pulumi.Resource | undefined;
+  readonly #command: (
+    step: string,
+    run: string,
+    dependsOn: readonly pulumi.Resource[],
+    more?: Partial<remote.CommandArgs>,
+    options?: pulumi.CustomResourceOptions,
+  ) => remote.Command;
+  readonly #plan: HostPlan;
+  readonly #connection: Connection<pulumi.Output<string>>;
 
   constructor(name: string, args: FarmHostArgs, options?: pulumi.ComponentResourceOptions) {
     super("farms:host:Host", name, {}, options);
     const { plan, connection } = args;
-
-    const command = (
-      step: string,
-      run: string,
-      dependsOn: readonly pulumi.Resource[],
-      more: Partial<remote.CommandArgs> = {},
-      resourceOptions: pulumi.CustomResourceOptions = {},
-    ): remote.Command =>
+    this.#plan = plan;
+    this.#connection = connection;
+    this.#command = (step, run, dependsOn, more = {}, resourceOptions = {}) =>
       new remote.Command(
         `${name}-${step}`,
         { connection, create: run, update: run, addPreviousOutputInEnv: false, ...more },
         { parent: this, dependsOn: [...dependsOn], ...resourceOptions },
       );
 
-    const reachable = command(
-      "reachable",
-      "true",
+    const agent = this.#command(
+      "agent",
+      INSTALL_AGENT,
       args.machine ? [args.machine] : [],
-      { connection: { ...connection, dialErrorLimit: -1 } },
+      // Dials until the machine answers.
+      { connection: { ...connection, dialErrorLimit: -1 }, stdin: agentText },
       { customTimeouts: { create: REACHABLE_WITHIN } },
     );
-    const agent = command("agent", INSTALL_AGENT, [reachable], { stdin: agentText });
     const values = Object.fromEntries(plan.secrets.map((secret) => [secret, args.keys.secret(secret)]));
-    const secrets = command("secrets", `${AGENT} secrets`, [agent], {
+    const secrets = this.#command("secrets", `${AGENT} secrets`, [agent], {
       stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values })),
       logging: "none",
     });
-    const prepared = command("bundle", `${AGENT} prepare`, [secrets], { stdin: plan.bundle });
-    this.activated = command("activate", `${AGENT} activate ${plan.sha256}`, [prepared, ...args.after]);
+    const prepare = `${AGENT} prepare${args.adopt ? " --adopt" : ""}`;
+    this.prepared = this.#command("bundle", prepare, [secrets], { stdin: plan.bundle });
     this.registerOutputs({ address: plan.host.address, mesh: plan.host.mesh, bundle: plan.sha256 });
+  }
+
+  /**
+   * Activates the bundle when all of `after` is done, and confirms over a new connection that the host can still be
+   * reached; a host that nobody comes back to undoes the change. The confirmation makes the change again if an
+   * interrupted run has let that happen; the last step, over yet another connection, sees that it stays.
+   */
+  activate(after: readonly pulumi.Resource[]): void {
+    const { sha256 } = this.#plan;
+    const soon = { connection: { ...this.#connection, ...CONFIRM_DIALS } };
+    const activated = this.#command("activate", `${AGENT} activate ${sha256}`, [this.prepared, ...after]);
+    this.#confirmed = this.#command("confirm", `${AGENT} confirm --again ${sha256}`, [activated], soon);
+    this.#command("settled", `${AGENT} confirm ${sha256}`, [this.#confirmed], soon);
+  }
+
+  /**
+   * A step of a rotation, after the activation: begins to use a secret's new value (`turn`), or refuses former ones
+   * (`retire`), as `commands` say. It runs again when they change, which they do with the generation alone.
+   */
+  rotate(
+    step: "turn" | "retire",
+    commands: readonly string[],
+    after: readonly pulumi.Resource[],
+  ): pulumi.Resource {
+    return this.#command(step, ["set -e", ...commands].join("\n"), after);
+  }
+
+  /** Whatever needs the host in its planned state depends on this. Throws before `activate` was called. */
+  get confirmed(): pulumi.Resource {
+    if (this.#confirmed === undefined)
+      throw new Error(`${this.#plan.host.id} is needed before it is activated`);
+    return this.#confirmed;
   }
 }

@@ -14,10 +14,13 @@ const nameOf: { [K in EntryList]: (entry: HostState[K][number]) => string } = {
   units: (u) => `unit ${u.name}`,
   databases: (d) => `database ${d.engine}/${d.name}`,
   databaseAccounts: (a) => `database account ${a.engine}/${a.name}`,
+  versions: (v) => `version of ${v.source}`,
+  gates: (g) => `gate "${g.name}"`,
   probes: (p) => `probe "${p.name}"`,
   // Loopback and the rest are different sockets: an application and its local proxy may share a number.
   listens: (l) => `port ${l.port}/${l.protocol}${l.reach === "local" ? " on loopback" : ""}`,
   connects: (c) => `connection ${c.service} ${c.port}/${c.protocol} ${JSON.stringify(c.to)}`,
+  rotations: (r) => `rotation of ${r.secret}`,
 };
 
 const content = (entry: Owned<object>): string => JSON.stringify({ ...entry, role: "" });
@@ -51,15 +54,15 @@ function mergeList<K extends EntryList>(
   return sorted as unknown as HostState[K];
 }
 
-/** A unit reacts only to files of this host, and a path is either a file, a directory or a link. */
+/** A unit reacts only to files and packages of this host, and a path is either a file, a directory or a link. */
 function checkReferences(state: HostState): void {
-  const files = new Set(state.files.map((f) => f.path));
+  const inputs = new Set([...state.files.map((f) => f.path), ...state.packages.map((p) => `package:${p}`)]);
   for (const unit of state.units)
     for (const path of [...unit.restartOn, ...unit.reloadOn])
-      if (!files.has(path))
+      if (!inputs.has(path))
         throw new FarmError(
-          `host ${state.host}: unit ${unit.name} of role "${unit.role}" reacts to ${path}, a file that no role writes`,
-          "write the file in the same role, or drop it from restartOn or reloadOn",
+          `host ${state.host}: unit ${unit.name} of role "${unit.role}" reacts to ${path}, which no role brings here`,
+          "write the file or name the package in the same role, or drop it from restartOn or reloadOn",
           2,
         );
 
@@ -98,6 +101,7 @@ export function merge(host: string, contributions: readonly Contribution[]): Hos
   const state: HostState = {
     host,
     packages: [...new Set(contributions.flatMap((c) => c.packages ?? []))].sort(),
+    versions: list("versions"),
     files: list("files"),
     directories: list("directories"),
     links: list("links"),
@@ -106,9 +110,11 @@ export function merge(host: string, contributions: readonly Contribution[]): Hos
     units: list("units"),
     databases: list("databases"),
     databaseAccounts: list("databaseAccounts"),
+    gates: list("gates"),
     probes: list("probes"),
     listens: list("listens"),
     connects: list("connects"),
+    rotations: list("rotations"),
   };
   checkReferences(state);
   checkFiles(state);

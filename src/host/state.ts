@@ -18,6 +18,8 @@ export interface FileState {
    * staged copy of this file and `%d` a directory in which all staged files lie under their full paths.
    */
   readonly validate?: string;
+  /** Whether a mistake in it can shut administrators out: the host undoes a change that is not confirmed from outside. */
+  readonly confirm?: boolean;
 }
 
 export interface DirectoryState {
@@ -42,7 +44,9 @@ export interface UnitState {
   readonly state: "running" | "stopped" | "masked" | "unmanaged";
   /** Whether it starts at boot. */
   readonly enabled: boolean;
-  /** Paths of files of this host. */
+  /** As of a file. */
+  readonly confirm?: boolean;
+  /** Paths of files of this host, and packages of it as `package:NAME`, whose version then counts. */
   readonly restartOn: readonly string[];
   readonly reloadOn: readonly string[];
 }
@@ -79,6 +83,12 @@ export interface DatabaseAccountState {
   readonly grants: readonly string[];
 }
 
+/** A version to which a host is held: of all packages that are built from this source package of Debian's. */
+export interface VersionState {
+  readonly source: string;
+  readonly version: string;
+}
+
 /** A question with a yes or no answer, asked after each change and by whoever wants to know the health. */
 export interface ProbeState {
   readonly name: string;
@@ -86,6 +96,25 @@ export interface ProbeState {
   readonly command: string;
   /** How long it may take, from the change on, until the answer is yes. Seconds. */
   readonly within: number;
+}
+
+/**
+ * A question that is asked before a host is changed, such as whether the other members of its quorum are well. No means
+ * that nothing is touched. As a probe, else.
+ */
+export type GateState = ProbeState;
+
+/**
+ * What is left to do on this host for a secret whose generation was raised, once every host has its new configuration.
+ * Commands for the shell; they may be run again, and change with the generation alone.
+ */
+export interface RotationState {
+  /** The secret's name. */
+  readonly secret: string;
+  /** Begins to use the new value, which all others know by now. */
+  readonly turn?: string;
+  /** Refuses former values, which nobody uses any more: all turns are done. */
+  readonly retire?: string;
 }
 
 /**
@@ -121,6 +150,7 @@ export interface ConnectState {
 export interface Contribution {
   readonly role: string;
   readonly packages?: readonly string[];
+  readonly versions?: readonly VersionState[];
   readonly files?: readonly FileState[];
   readonly directories?: readonly DirectoryState[];
   readonly links?: readonly LinkState[];
@@ -129,9 +159,11 @@ export interface Contribution {
   readonly units?: readonly UnitState[];
   readonly databases?: readonly DatabaseState[];
   readonly databaseAccounts?: readonly DatabaseAccountState[];
+  readonly gates?: readonly GateState[];
   readonly probes?: readonly ProbeState[];
   readonly listens?: readonly ListenState[];
   readonly connects?: readonly ConnectState[];
+  readonly rotations?: readonly RotationState[];
 }
 
 /** An entry together with the role that wants it, so that a reader and a conflict message can say who. */
@@ -141,6 +173,7 @@ export type Owned<T> = T & { readonly role: string };
 export interface HostState {
   readonly host: string;
   readonly packages: readonly string[];
+  readonly versions: readonly Owned<VersionState>[];
   readonly files: readonly Owned<FileState>[];
   readonly directories: readonly Owned<DirectoryState>[];
   readonly links: readonly Owned<LinkState>[];
@@ -149,7 +182,9 @@ export interface HostState {
   readonly units: readonly Owned<UnitState>[];
   readonly databases: readonly Owned<DatabaseState>[];
   readonly databaseAccounts: readonly Owned<DatabaseAccountState>[];
+  readonly gates: readonly Owned<GateState>[];
   readonly probes: readonly Owned<ProbeState>[];
   readonly listens: readonly Owned<ListenState>[];
   readonly connects: readonly Owned<ConnectState>[];
+  readonly rotations: readonly Owned<RotationState>[];
 }

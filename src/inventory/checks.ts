@@ -51,6 +51,9 @@ function checkAddresses(inventory: Inventory, config: StackConfig): Problems {
       problems.push(
         `farms:addresses has an address for "${name}", which is no host; declare the host or remove the address`,
       );
+  for (const name of config.adopt)
+    if (!known.has(name))
+      problems.push(`farms:adopt names "${name}", which is no host; declare the host or remove the name`);
   const both = [
     [
       "mesh address",

@@ -64,6 +64,7 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
     administrators: settings.administrators,
     packageProxy: settings.packageProxy,
     nameservers: settings.nameservers,
+    adopt: settings.adopt,
   };
   const problems = findProblems(inventory, settings);
   if (problems.length > 0) throw refusal(`stacks/${stack}.ts and its configuration`, problems);

@@ -129,6 +129,13 @@ export const farmSchema = z.strictObject({
   edge: z.strictObject({ hosts: z.array(id) }).default({ hosts: [] }),
   /** Generation of a secret by name, raised to rotate it. 1 where none is given. */
   generations: z.record(z.string(), z.int().min(1)).default({}),
+  /** Versions to which the packages of a Debian source package are held on all hosts, such as `haproxy`. */
+  versions: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, "write the name of a Debian source package"),
+      z.string().regex(/^[0-9][A-Za-z0-9.+:~-]*$/, "write a Debian version such as 3.0.11-1+deb13u5"),
+    )
+    .default({}),
 });
 
 /** What differs from stack to stack and is no business of the declaration. */
@@ -142,6 +149,8 @@ export const configSchema = z.strictObject({
     .regex(/^http:\/\/\d+\.\d+\.\d+\.\d+:\d+$/, "write it as http://ADDRESS:PORT")
     .optional(),
   nameservers: z.array(ipv4).default([]),
+  /** Hosts that had a life before the farm and may be taken over. Without it they are looked at and left alone. */
+  adopt: z.array(id).default([]),
 });
 
 export type Site = z.output<typeof siteSchema>;
@@ -168,4 +177,5 @@ export interface Inventory extends Omit<Farm, "hosts"> {
   readonly administrators: readonly Administrator[];
   readonly packageProxy: string | undefined;
   readonly nameservers: readonly string[];
+  readonly adopt: readonly string[];
 }

@@ -10,6 +10,12 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
+/** Generation of each secret that has ever been rotated, by name. */
+export type Generations = Readonly<Record<string, number>>;
+
+/** The generation of a secret: 1 until it is raised. */
+export const generationOf = (generations: Generations, name: string): number => generations[name] ?? 1;
+
 /** Secrets of one stack. Same master key, stack, name and generation: same secret. */
 export interface Keys {
   /**
@@ -81,14 +87,12 @@ function remembered(make: (host: string) => KeyPair): (host: string) => KeyPair 
  * Derives the secrets of a stack with HKDF-SHA256 (RFC 5869) from its master key (32 bytes, base64). The
  * name's generation is part of the derivation: raising it makes a new secret.
  */
-export function deriveKeys(
-  masterKey: string,
-  stack: string,
-  generations: Readonly<Record<string, number>>,
-): Keys {
+export function deriveKeys(masterKey: string, stack: string, generations: Generations): Keys {
   const master = parseMasterKey(masterKey);
   const derive = (name: string): Buffer =>
-    Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${generations[name] ?? 1}`, 32));
+    Buffer.from(
+      hkdfSync("sha256", master, "farms", `${stack}/${name}/${generationOf(generations, name)}`, 32),
+    );
 
   const wireguard = remembered((host) => {
     const scalar = clamp(derive(`wireguard/${host}`));

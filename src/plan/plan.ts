@@ -9,7 +9,7 @@ import { firewall } from "../roles/firewall.ts";
 import { mesh } from "../roles/mesh.ts";
 import type { RoleContext } from "../roles/role.ts";
 import { type Flow, findFlows } from "./flows.ts";
-import type { Keys } from "./keys.ts";
+import { generationOf, type Keys } from "./keys.ts";
 import { contributionsOf } from "./roles.ts";
 import { orderInWaves } from "./waves.ts";
 
@@ -68,7 +68,7 @@ function finish(draft: Draft, contributions: readonly Contribution[]): HostPlan 
   const { host } = draft.context;
   const state = merge(host.id, contributions);
   const { generations } = draft.context.inventory;
-  const secrets = new Map([...draft.secrets].sort().map((name) => [name, generations[name] ?? 1]));
+  const secrets = new Map([...draft.secrets].sort().map((name) => [name, generationOf(generations, name)]));
   const text = bundle(state, secrets);
   return {
     host,

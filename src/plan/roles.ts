@@ -1,7 +1,9 @@
 /** Which host plays which roles: the one place where the inventory's words become work. */
 import { mediawiki } from "../apps/mediawiki.ts";
+import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
+import { applicationNode } from "../roles/application-node.ts";
 import { base } from "../roles/base.ts";
 import { databaseProxy } from "../roles/database-proxy.ts";
 import { edge } from "../roles/edge.ts";
@@ -10,6 +12,7 @@ import { mariadbMember } from "../roles/mariadb/member.ts";
 import type { ApplicationRole, ClusterRole, RoleContext } from "../roles/role.ts";
 import { databasePassword } from "../roles/secrets.ts";
 import { web } from "../roles/web.ts";
+import { generationOf } from "./keys.ts";
 
 const memberRoles: Record<Cluster["software"], ClusterRole> = { mariadb: mariadbMember };
 const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki };
@@ -18,6 +21,10 @@ const applicationRoles: Record<Application["software"], ApplicationRole> = { med
 function databases(context: RoleContext, cluster: Cluster): Contribution {
   const users = context.inventory.applications.filter((a) => a.database.cluster === cluster.id);
   for (const application of users) context.secret(databasePassword(application));
+  const raised = users.map(databasePassword).flatMap((secret) => {
+    const generation = generationOf(context.inventory.generations, secret);
+    return generation > 1 ? [{ secret, retire: `${AGENT} retire ${secret} ${generation}` }] : [];
+  });
   return {
     role: `databases of ${cluster.id}`,
     databases: users.map((a) => ({ engine: cluster.software, name: a.id })),
@@ -27,6 +34,7 @@ function databases(context: RoleContext, cluster: Cluster): Contribution {
       secret: databasePassword(a),
       grants: [`ALL PRIVILEGES ON \`${a.id}\`.*`],
     })),
+    rotations: raised,
   };
 }
 
@@ -42,7 +50,7 @@ export function contributionsOf(context: RoleContext): Contribution[] {
     ...memberOf.flatMap((c) => [memberRoles[c.software](context, c), databases(context, c)]),
     ...clientOf.map((c) => databaseProxy(context, c)),
     ...(applications.length > 0 ? [web(context)] : []),
-    ...applications.map((a) => applicationRoles[a.software](context, a)),
+    ...applications.flatMap((a) => [applicationRoles[a.software](context, a), applicationNode(context, a)]),
     ...(inventory.edge.hosts.includes(host.id) ? [edge(context)] : []),
   ];
 }

@@ -1,4 +1,5 @@
 /** What every host is, whatever else it does: reachable by administrators alone, kept up to date, quiet. */
+import { AGENT } from "../host/agent.ts";
 import { file, unit } from "../host/entries.ts";
 import type { AccountState, Contribution, FileState } from "../host/state.ts";
 import type { HostRole, RoleContext } from "./role.ts";
@@ -8,6 +9,7 @@ const ADMINISTRATORS = "farm-admins";
 const SSHD_CONFIG = "/etc/ssh/sshd_config.d/10-farm.conf";
 const HOST_KEY = "/etc/ssh/ssh_host_ed25519_key";
 const AUTHORIZED_KEYS = "/etc/ssh/authorized_keys.d";
+const UNCONFIRMED = "farm-unconfirmed.service";
 const JOURNALD = "/etc/systemd/journald.conf.d/60-farm.conf";
 
 /** Whether others are reached through this host: administrators pass a Proxmox host on the way to its guests. */
@@ -35,10 +37,13 @@ function sshFiles(context: RoleContext): FileState[] {
   const { administrators } = context.inventory;
   const allKeys = administrators.flatMap((a) => a.keys);
   const keyFile = (account: string, keys: readonly string[]) =>
-    file(`${AUTHORIZED_KEYS}/${account}`, `${keys.join("\n")}\n`);
+    file(`${AUTHORIZED_KEYS}/${account}`, `${keys.join("\n")}\n`, { confirm: true });
   return [
-    file(SSHD_CONFIG, sshd(context), { validate: "sshd -t -f %s" }),
-    file(HOST_KEY, `${context.secret(`ssh-host-key/${context.host.id}`)}\n`, { mode: "0600" }),
+    file(SSHD_CONFIG, sshd(context), { validate: "sshd -t -f %s", confirm: true }),
+    file(HOST_KEY, `${context.secret(`ssh-host-key/${context.host.id}`)}\n`, {
+      mode: "0600",
+      confirm: true,
+    }),
     file(`${HOST_KEY}.pub`, `${context.keys.sshHostKey(context.host.id).publicKey} ${context.host.id}\n`),
     keyFile("root", allKeys),
     ...administrators.map((a) => keyFile(a.name, a.keys)),
@@ -62,6 +67,27 @@ Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
       file("/etc/apt/apt.conf.d/60farm-proxy", `Acquire::http::Proxy "${inventory.packageProxy}";\n`),
     );
   return files;
+}
+
+/** The timer that undoes an unconfirmed change is gone after a power cut, so a boot counts as its end. */
+const undoUnconfirmed = `[Unit]
+Description=Undo a change that nobody has confirmed
+ConditionPathExists=/var/lib/farm/transaction/confirmation.json
+
+[Service]
+Type=oneshot
+ExecStart=${AGENT} go-back
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** Packages that are held to a version stay there when apt upgrades the rest. */
+function heldVersions({ inventory }: RoleContext): FileState[] {
+  const pins = Object.entries(inventory.versions).map(
+    ([source, version]) => `Package: src:${source}\nPin: version ${version}\nPin-Priority: 1001\n`,
+  );
+  return pins.length === 0 ? [] : [file("/etc/apt/preferences.d/60-farm", pins.join("\n"))];
 }
 
 function accounts({ inventory }: RoleContext): AccountState[] {
@@ -125,20 +151,30 @@ export const base: HostRole = (context) => {
       "systemd-timesyncd",
       "unattended-upgrades",
     ],
+    versions: Object.entries(context.inventory.versions).map(([source, version]) => ({ source, version })),
     accounts: accounts(context),
     directories: [{ path: AUTHORIZED_KEYS, owner: "root:root", mode: "0755" }],
     files: [
       ...sshFiles(context),
       ...aptFiles(context),
+      ...heldVersions(context),
       file("/etc/sudoers.d/farm", `%${ADMINISTRATORS} ALL=(ALL:ALL) NOPASSWD: ALL\n`, {
         mode: "0440",
         validate: "visudo -cqf %s",
+        confirm: true,
       }),
+      file(`/etc/systemd/system/${UNCONFIRMED}`, undoUnconfirmed),
       file(JOURNALD, "[Journal]\nStorage=persistent\nSystemMaxUse=500M\nMaxRetentionSec=3month\n"),
     ],
     units: [
-      unit("ssh.service", { restartOn: [HOST_KEY], reloadOn: [SSHD_CONFIG] }),
+      unit("ssh.service", {
+        confirm: true,
+        restartOn: [HOST_KEY, "package:openssh-server"],
+        reloadOn: [SSHD_CONFIG],
+      }),
       unit("systemd-journald.service", { enabled: false, restartOn: [JOURNALD] }),
+      // Whether it runs at a boot is its condition's business.
+      unit(UNCONFIRMED, { state: "unmanaged" }),
       unit("apt-daily.timer"),
       unit("apt-daily-upgrade.timer"),
       // Containers share their host's clock: there the unit's own condition keeps it from running.

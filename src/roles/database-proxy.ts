@@ -117,7 +117,8 @@ export const databaseProxy: ClusterRole = ({ inventory, host }, cluster) => {
         state: "running",
         enabled: true,
         restartOn: [unitPath],
-        reloadOn: [configPath],
+        // HAProxy executes itself anew when it is reloaded, so that a new version takes over without a break.
+        reloadOn: [configPath, "package:haproxy"],
       },
     ],
     listens: [

@@ -1,10 +1,8 @@
 /** The edge: takes users' requests on a host's own address and passes them over the mesh to nodes that live. */
 import { readFileSync } from "node:fs";
-import { mediawikiHealth } from "../apps/mediawiki.ts";
+import { healthOf } from "../apps/health.ts";
 import { file, unit } from "../host/entries.ts";
-import type { Application } from "../inventory/schema.ts";
 import { edgeConfig, type Served } from "./edge/config.ts";
-import type { ApplicationHealth } from "./edge/health.ts";
 import type { HostRole } from "./role.ts";
 import { WEB_PORT } from "./web.ts";
 
@@ -22,8 +20,6 @@ const TEXTS = {
   renewal: ours(`${RENEWAL}.service`),
   timer: ours(`${RENEWAL}.timer`),
 };
-
-const healthOf: Readonly<Record<Application["software"], ApplicationHealth>> = { mediawiki: mediawikiHealth };
 
 /** There is no certificate yet when the first configuration is tested: an empty directory stands for it. */
 const VALIDATE = "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -f %s; r=$?; rmdir $d; exit $r; }";
@@ -60,7 +56,8 @@ export const edge: HostRole = ({ inventory, host }) => {
       unit("haproxy.service", { state: "masked", enabled: false }),
       unit(SERVICE, {
         restartOn: [`/etc/systemd/system/${SERVICE}`],
-        reloadOn: [CONFIG, HOSTNAMES, PROGRAM],
+        // HAProxy executes itself anew when it is reloaded, so that a new version takes over without a break.
+        reloadOn: [CONFIG, HOSTNAMES, PROGRAM, "package:haproxy"],
       }),
       unit(`${RENEWAL}.timer`, { restartOn: [`/etc/systemd/system/${RENEWAL}.timer`] }),
     ],

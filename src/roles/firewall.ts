@@ -1,4 +1,5 @@
 /** The packet filter: whatever no role of this host declares is dropped on the way in and refused on the way out. */
+import { unit } from "../host/entries.ts";
 import type { ConnectState, Contribution, ListenState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
 import type { Flow } from "../plan/flows.ts";
@@ -105,9 +106,10 @@ export function firewall(input: FirewallInput): Contribution {
         mode: "0644",
         content: ruleset(input),
         validate: "nft --check -f %s",
+        confirm: true,
       },
     ],
-    units: [{ name: "nftables.service", state: "running", enabled: true, restartOn: [], reloadOn: [RULES] }],
+    units: [unit("nftables.service", { confirm: true, reloadOn: [RULES] })],
     probes: [
       {
         name: "firewall loaded",

@@ -181,8 +181,12 @@ export const web: HostRole = (context): Contribution => ({
   sysctls: [{ key: "net.ipv4.ip_nonlocal_bind", value: "1" }],
   units: [
     // A reload can't go from "all addresses" (Debian's default site) to one: the new socket is refused.
-    unit("nginx.service", { restartOn: [LISTEN], reloadOn: [NGINX, PHP_INCLUDE, ...sitesOf(context)] }),
-    unit(`php${PHP}-fpm.service`, { reloadOn: [POOL, PHP_SETTINGS] }),
+    unit("nginx.service", {
+      restartOn: [LISTEN, "package:nginx"],
+      reloadOn: [NGINX, PHP_INCLUDE, ...sitesOf(context)],
+    }),
+    // A reload makes PHP-FPM execute itself anew, also as another version.
+    unit(`php${PHP}-fpm.service`, { reloadOn: [POOL, PHP_SETTINGS, `package:php${PHP}-fpm`] }),
     unit("logrotate.timer", {}),
   ],
   listens: [{ service: "web", protocol: "tcp", port: WEB_PORT, reach: "mesh" }],

@@ -21,34 +21,65 @@ export interface Outputs {
 
 type PrivateKey = pulumi.Output<string> | undefined;
 
-/** Registers the hosts wave by wave; those of one wave do not wait for each other. */
+/**
+ * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
+ * before is done. Only Proxmox hosts can't wait for their guests, which are made after them.
+ */
 function registerHosts(plan: Plan, keys: Keys, privateKey: PrivateKey): Map<string, FarmHost> {
   const { inventory } = plan;
   const hosts = new Map<string, FarmHost>();
+  const isGuest = (id: string): boolean => hostOf(inventory, id).origin.kind === "guest";
   const machine = (host: Host): pulumi.Resource | undefined => {
     if (host.origin.kind !== "guest") return undefined;
     const parent = hosts.get(host.origin.parent);
     const connection = connectionTo(inventory, keys, host.origin.parent, privateKey);
-    const options = parent ? { dependsOn: [parent.activated] } : {};
+    const options = parent ? { dependsOn: [parent.confirmed] } : {};
     return new ProxmoxGuest(host.id, { host, inventory, keys, connection }, options).machine;
   };
-  let before: pulumi.Resource[] = [];
-  for (const wave of plan.waves) {
-    const components = wave.map((id) => {
-      const made = machine(hostOf(inventory, id));
-      const component = new FarmHost(id, {
-        plan: hostPlan(plan, id),
-        keys,
-        connection: connectionTo(inventory, keys, id, privateKey),
-        after: before,
-        ...(made ? { machine: made } : {}),
-      });
-      hosts.set(id, component);
-      return component;
+  const register = (id: string): void => {
+    const made = machine(hostOf(inventory, id));
+    const component = new FarmHost(id, {
+      plan: hostPlan(plan, id),
+      keys,
+      connection: connectionTo(inventory, keys, id, privateKey),
+      adopt: inventory.adopt.includes(id),
+      ...(made ? { machine: made } : {}),
     });
-    before = components.map((c) => c.activated);
-  }
+    hosts.set(id, component);
+  };
+
+  let before: pulumi.Resource[] = [];
+  const activate = (waves: readonly (readonly string[])[]): void => {
+    for (const wave of waves) {
+      const prepared = [...hosts.values()].map((host) => host.prepared);
+      const components = wave.flatMap((id) => hosts.get(id) ?? []);
+      for (const component of components) component.activate([...prepared, ...before]);
+      before = components.map((component) => component.confirmed);
+    }
+  };
+  const servers = plan.waves.map((wave) => wave.filter((id) => !isGuest(id)));
+  const firstGuests = plan.waves.findIndex((wave) => wave.some(isGuest));
+  const rest = firstGuests < 0 ? plan.waves.length : firstGuests;
+  for (const id of servers.flat()) register(id);
+  activate(plan.waves.slice(0, rest));
+  for (const id of plan.waves.flat().filter(isGuest)) register(id);
+  activate(plan.waves.slice(rest));
   return hosts;
+}
+
+/**
+ * Registers the end of rotations, where a secret's generation was raised: when every host has its configuration, and
+ * so takes the new value beside the former, hosts turn to it one by one, and when all have, the former is refused.
+ */
+function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): void {
+  const register = (step: "turn" | "retire", id: string, after: pulumi.Resource[]): pulumi.Resource[] => {
+    const commands = hostPlan(plan, id).state.rotations.flatMap((rotation) => rotation[step] ?? []);
+    const host = hosts.get(id);
+    return commands.length > 0 && host ? [host.rotate(step, commands, after)] : [];
+  };
+  const done: pulumi.Resource[] = [...hosts.values()].map((host) => host.confirmed);
+  for (const id of plan.waves.flat()) done.push(...register("turn", id, [...done]));
+  for (const id of plan.waves.flat()) register("retire", id, done);
 }
 
 /**
@@ -65,6 +96,7 @@ export function registerFarm(stack: string, settings: Settings): Outputs {
     keys,
     shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey),
   );
+  registerRotations(plan, hosts);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
     if (found === undefined) throw new Error(`host ${id} is in no wave`);

@@ -123,17 +123,21 @@ export class SshPool {
   }
 
   /**
-   * Runs a shell command on a host and returns its exit code and output. `limit` is in seconds.
+   * Runs a shell command on a host and returns its exit code and output. `limit` is in seconds; `fresh` dials anew
+   * instead of using the shared connection.
    * Throws a FarmError when the host can't be reached.
    */
   async run(
     target: Target,
     command: string,
-    options: { input?: string; limit?: number } = {},
+    options: { input?: string; limit?: number; fresh?: boolean } = {},
   ): Promise<Result> {
-    await this.#connect(target);
-    const ssh = inNamespace(this.#stack, this.#command(target));
-    return run([...ssh, this.#name(target), command], {
+    if (!options.fresh) await this.#connect(target);
+    else if (target.proxy) await this.#connect(target.proxy);
+    const alone = options.fresh ? ["-o", "ControlPath=none"] : [];
+    const [ssh = "", ...rest] = this.#command(target);
+    const argv = inNamespace(this.#stack, [ssh, ...alone, ...rest]);
+    return run([...argv, this.#name(target), command], {
       limit: options.limit ?? 900,
       ...(options.input === undefined ? {} : { input: options.input }),
     });

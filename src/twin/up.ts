@@ -50,6 +50,7 @@ async function bootMachines(farm: TwinFarm): Promise<string[]> {
         diskBytes: Math.min(host.disk, DEDICATED_DISK),
         hostKey: farm.keys.sshHostKey(host.id),
         authorizedKeys: farm.inventory.administrators.flatMap((a) => a.keys),
+        fresh: true,
         binds: pctBinds(farm.stack, host.id),
       }),
     ),

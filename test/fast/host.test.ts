@@ -69,7 +69,7 @@ test("a unit that reacts to a file nobody writes is refused", () => {
   } as const;
   assert.throws(
     () => merge("h", [role("a", { units: [unit] })]),
-    /reacts to \/etc\/none, a file that no role writes/,
+    /reacts to \/etc\/none, which no role brings here/,
   );
 });
 

@@ -45,7 +45,10 @@ export function databases(): void {
       assert.equal(await may("pravka", "tell-nobody-2"), "yes");
       assert.match(await may("pravka", "tell-nobody-2", "SELECT 1 FROM mysql.user"), /denied/);
       assert.deepEqual((await good("apply", wants(2))).changes, []);
-      assert.match((await agent("retire database 3")).report.error ?? "", /generation 3 of database is not applied/);
+      assert.match(
+        (await agent("retire database 3")).report.error ?? "",
+        /generation 3 of database is not applied/,
+      );
 
       assert.deepEqual((await good("retire database 2")).changes, [
         "database account pravka: former passwords refused",
@@ -69,7 +72,8 @@ export function databases(): void {
         await good("secrets", secrets({ database: password, token: "tell-nobody-2" }));
         await good("apply", wants(generation));
       }
-      for (const generation of [2, 3, 4]) assert.equal(await may("pravka", `tell-nobody-${generation}`), "yes");
+      for (const generation of [2, 3, 4])
+        assert.equal(await may("pravka", `tell-nobody-${generation}`), "yes");
       await good("secrets", secrets({ database: "tell-nobody-2", token: "tell-nobody-2" }));
       await good("apply", wants(5));
       await good("retire database 5");

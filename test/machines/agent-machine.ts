@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AGENT, agentText, INSTALL_AGENT } from "../../src/host/agent.ts";
 import { bundle } from "../../src/host/bundle.ts";
@@ -10,9 +13,10 @@ import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine, insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
 import { boot } from "../../src/twin/machines/machine.ts";
-import { openNetwork } from "../../src/twin/machines/network.ts";
+import { inNamespace, openNetwork } from "../../src/twin/machines/network.ts";
 import { startPackageProxy } from "../../src/twin/machines/packages.ts";
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import { must, run } from "../../src/twin/machines/run.ts";
 import { destroyStack } from "../../src/twin/machines/stack.ts";
 
 /** The one booted machine that the agent's tests share, and the words in which they speak of it. */
@@ -22,7 +26,11 @@ export const HOST = "farmhand";
 
 export const skip = process.getuid?.() === 0 ? false : "needs root, to boot a machine";
 
+const ADDRESS = "10.93.0.11";
+
 let lock: Lock | undefined;
+/** Where the key lies by which the tests come in, as administrators do. */
+let keys = "";
 
 export async function openMachine(): Promise<void> {
   await ensurePrerequisites();
@@ -33,16 +41,27 @@ export async function openMachine(): Promise<void> {
   await ensureImage(STACK);
   await boot(STACK, {
     name: HOST,
-    address: "10.93.0.11",
+    address: ADDRESS,
     prefixLength: 24,
     diskBytes: 2 * 2 ** 30,
-    authorizedKeys: [],
+    authorizedKeys: [await newKey()],
+    fresh: true,
   });
   await sh(INSTALL_AGENT, agentText);
+  const hostKey = await sh("cat /etc/ssh/ssh_host_ed25519_key.pub");
+  writeFileSync(join(keys, "known_hosts"), `${ADDRESS} ${hostKey}\n`);
+}
+
+async function newKey(): Promise<string> {
+  keys = mkdtempSync(join(tmpdir(), "farm-agent-test-"));
+  const file = join(keys, "key");
+  await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file]);
+  return readFileSync(`${file}.pub`, "utf8").trim();
 }
 
 export async function closeMachine(): Promise<void> {
   if (lock === undefined) return;
+  rmSync(keys, { recursive: true });
   await destroyStack(STACK);
   lock.release();
 }
@@ -68,6 +87,9 @@ export interface Report {
   readonly diff?: string;
   readonly left?: readonly string[];
   readonly wentBack?: boolean;
+  /** Seconds within which the change has to be confirmed. */
+  readonly unconfirmed?: number;
+  readonly confirmed?: boolean;
   readonly inSync?: boolean;
   readonly healthy?: boolean;
   readonly unhealthy?: readonly string[];
@@ -94,11 +116,32 @@ export async function agent(args: string, input = ""): Promise<Answer> {
   return { code, report: JSON.parse(stdout), output: stdout + stderr, said: stderr };
 }
 
-/** Runs the agent where it has to succeed. */
+/** The command line of ssh, up to the command that is to run; each makes a connection of its own. */
+export function sshCommand(): string[] {
+  const options = ["BatchMode=yes", "ConnectTimeout=5", `UserKnownHostsFile=${join(keys, "known_hosts")}`];
+  return inNamespace(STACK, [
+    ...["ssh", "-F", "none", "-i", join(keys, "key")],
+    ...options.flatMap((option) => ["-o", option]),
+    `root@${ADDRESS}`,
+  ]);
+}
+
+/** Comes in over a new connection and confirms a change. */
+export async function confirm(sha256: string, options = ""): Promise<Answer> {
+  const command = `${AGENT} confirm ${options} ${sha256}`;
+  const { code, stdout, stderr } = await run([...sshCommand(), command], { limit: 120 });
+  assert.match(stdout, /^\{.*\}\n$/, `not one line of JSON:\n${stdout}${stderr}`);
+  return { code, report: JSON.parse(stdout), output: stdout + stderr, said: stderr };
+}
+
+/** Runs the agent where it has to succeed, and confirms what has to be confirmed. */
 export async function good(args: string, input = ""): Promise<Report> {
   const { code, report, output } = await agent(args, input);
   assert.equal(code, 0, output);
   assert.equal(report.ok, true);
+  if (report.unconfirmed === undefined) return report;
+  const confirmed = await confirm(report.sha256 ?? "");
+  assert.equal(confirmed.code, 0, confirmed.output);
   return report;
 }
 

@@ -1,22 +1,27 @@
-"""A bundle made so, and the way back."""
+"""A bundle made so."""
 
 import os
 
-from databases import return_account, settle_databases
+import guard
+from databases import settle_databases
 from differences import Differences
-from facts import as_found, read_sysctl
-from former import forget_former, keep_originals, load_former, remember, restore
+from facts import as_found, read_sysctl, unit_states
+from former import forget_former, keep_originals, load_former, remember
 from packages import APT_DIRECTORY, install
-from probes import probe_all
+from probes import Unhealthy, ask_gates, probe_all
 from staging import validate
-from state import APPLIED, ROOM, TRANSACTION, applied_bundle
-from switch import close_account, make_link, remove_gone, switch_account, switch_directory, switch_file, write_sysctl
-from tools import Failed, explain, must, remove_if_there, say, write_file
-from units import REDO, UNDO, bring_back, journal_of, let_units_go, settle_units
+from state import APPLIED, FRESH, TRANSACTION, applied_bundle
+from switch import make_link, remove_gone, switch_account, switch_directory, switch_file, write_sysctl
+from tools import explain, must, remove_if_there, say, write_file
+from units import journal_of, let_units_go, settle_units
+from way_back import go_back
 
 
-def make_so(differences, state, wait):
-    """Everything but databases and probes: packages, accounts, files, units. Returns what it did."""
+def make_so(differences, state, wait, before_switching=lambda: None):
+    """
+    Everything but databases and probes: packages, accounts, files, units. Returns what it did. `before_switching` is
+    called when all that can be found wrong beforehand has been looked for.
+    """
     bundle, changes = differences.bundle, differences.changes()
     say(f"record: {len(changes)} changes")
     former = load_former(state)
@@ -27,6 +32,7 @@ def make_so(differences, state, wait):
     if differences.files:
         say(f"validate: {len(differences.files)} files")
         validate(bundle, differences)
+    before_switching()
     for name in differences.accounts:
         say(f"account: {name}")
         switch_account(name, bundle.account[name])
@@ -71,7 +77,7 @@ def own(differences, state):
 
 def switch_packages(differences, former):
     """Installs packages, after the files that say where they come from."""
-    if not differences.packages and not differences.unfinished:
+    if not differences.packages and not differences.versions and not differences.unfinished:
         return
     sources = [path for path in differences.files if path.startswith(APT_DIRECTORY)]
     keep_originals(sources, former)
@@ -89,76 +95,61 @@ def switch_sysctls(differences, state):
         del state.sysctls[key]
 
 
-def go_back(former_bundle, state):
-    """
-    Returns to the state that was before this change, as far as that can be done. Returns what could not; the former
-    state is then kept for the next run.
-    """
-    say("going back to the former state")
-    former, problems = load_former(state), []
-
-    def attempt(step, *arguments):
-        try:
-            step(*arguments)
-        except Exception as problem:
-            problems.append(explain(problem))
-
-    remove_if_there(ROOM)
-    # Whether an unmanaged unit runs is nobody's business now either: it may be at work by its timer.
-    managed = {name: was for name, was in former["units"].items() if former_bundle.unit.get(name, {}).get("state") != "unmanaged"}
-    attempt(bring_back, managed, UNDO)
-    for path in sorted(former["paths"]):
-        if former["paths"][path] is not None:
-            attempt(restore, path, former["paths"][path])
-    for path in sorted(former["paths"], reverse=True):
-        if former["paths"][path] is None:
-            attempt(restore, path, None)
-    for key, value in former["sysctls"].items():
-        if value is not None:
-            attempt(write_sysctl, key, value)
-    for name, described in former["accounts"].items():
-        attempt(*((close_account, name) if described is None else (switch_account, name, described)))
-    attempt(must, "make systemd read its units anew", ["systemctl", "daemon-reload"])
-    units, owned = former["state"]["units"], state.owned
-    state.take({**former["state"], "units": {name: state.units.get(name, units[name]) for name in units}})
-    attempt(settle_units, former_bundle, state, True)
-    attempt(bring_back, managed, REDO)
-    for name, described in former["databaseAccounts"].items():
-        attempt(return_account, name, described)
-    if problems:
-        # What could not be removed now is still ours to remove.
-        state.owned = owned
-    attempt(state.save)
-    if not problems:
-        forget_former(former)
-    return problems
-
-
 def activate(bundle, state, secrets):
-    """Makes a bundle so and asks its probes; goes back to the former state if anything fails. Returns the report."""
+    """
+    Makes a bundle so and asks its probes; goes back to the former state if anything fails. Returns the report, with
+    `unconfirmed`, in seconds, when the change has yet to be confirmed over a new connection.
+    """
     former_bundle = applied_bundle(state)
     differences = Differences(bundle, state, secrets)
+    # The gates of what runs now: those of the new bundle may need what it brings.
+    if former_bundle is not None and differences.lines():
+        ask_gates(former_bundle)
+    # A machine made for the farm has nothing to go back to before its first activation.
+    may_return = former_bundle is not None or state.adopted
+    guarded = may_return and bool(guard.waiting() or guard.exposed(differences, former_bundle))
     try:
-        changes = make_so(differences, state, wait=True)
+        changes = make_so(differences, state, wait=True, before_switching=lambda: guarded and guard.arm(bundle, {}))
         if bundle.database or bundle.database_account:
             say("databases")
         changes += settle_databases(bundle, state, secrets)
         say(f"probes: {len(bundle.probe)}")
         failures = probe_all(bundle)
         if failures:
-            raise Failed("; ".join(failures))
-        say("record: applied")
-        former = load_former(state)
-        if state.applied != bundle.sha256:
-            write_file(APPLIED, bundle.text.encode(), 0o600)
+            raise Unhealthy(failures)
+        left = [f"package {name}" for name in (former_bundle.packages if former_bundle else []) if name not in bundle.packages]
+        report = {"changes": changes, "left": left}
+        if guarded:
+            say(f"waiting for the confirmation over a new connection; without one the change is undone in {guard.CONFIRM_WITHIN} s")
+            guard.arm(bundle, report)
+            return {"ok": True, **report, "unconfirmed": guard.CONFIRM_WITHIN}
+        finish(bundle, state)
+        return {"ok": True, **report}
     except Exception as failure:
-        report = {"ok": False, "error": explain(failure), "journal": journal_of(list(bundle.unit)), "wentBack": False}
-        if former_bundle is not None:
+        told = {"ok": False, "error": explain(failure), "changes": differences.lines(), "wentBack": False,
+                "journal": journal_of(suspects(bundle, differences, failure))}
+        if may_return:
             problems = go_back(former_bundle, state)
-            report["wentBack"] = not problems
+            told["wentBack"] = not problems
             if problems:
-                report["error"] += f"; going back failed too: {'; '.join(problems)}"
-        return report
+                told["error"] += f"; going back failed too: {'; '.join(problems)}"
+        return told
+
+
+def finish(bundle, state):
+    """The change is done: from here on this bundle is what the host goes back to."""
+    say("record: applied")
+    former = load_former(state)
+    if state.applied != bundle.sha256:
+        write_file(APPLIED, bundle.text.encode(), 0o600)
+    guard.disarm()
     forget_former(former)
-    left = [f"package {name}" for name in (former_bundle.packages if former_bundle else []) if name not in bundle.packages]
-    return {"ok": True, "changes": changes, "left": left}
+    remove_if_there(FRESH)
+
+
+def suspects(bundle, differences, failure):
+    """The units whose journal most likely says why: failed ones, those of the roles that complain, else those acted upon."""
+    failed = {name for name, unit in unit_states(list(bundle.unit)).items() if unit["ActiveState"] == "failed"}
+    roles = getattr(failure, "roles", set())
+    complaining = {name for name, unit in bundle.unit.items() if unit["role"] in roles and unit["state"] != "masked"}
+    return sorted(failed | complaining) or [name for name, _ in differences.unit_actions_ahead()]

@@ -16,37 +16,42 @@ PLACEHOLDER = re.compile(r"\$\{secret:([^}]+)\}")
 
 
 FIELDS = {
+    "version": {"version"},
     "secret": {"generation"},
     "account": {"role", "comment", "shell", "home", "groups", "system"},
     "directory": {"role", "owner", "mode"},
     "link": {"role", "target"},
-    "file": {"role", "owner", "mode", "validate", "content"},
+    "file": {"role", "owner", "mode", "validate", "confirm", "content"},
     "sysctl": {"role", "value"},
-    "unit": {"role", "state", "enabled", "restart-on", "reload-on"},
+    "unit": {"role", "state", "enabled", "confirm", "restart-on", "reload-on"},
     "database": {"role", "engine"},
     "database-account": {"role", "engine", "secret", "grants"},
     "listen": {"role", "service"},
+    "gate": {"role", "command", "within"},
     "probe": {"role", "command", "within"},
 }
 
 
 # The bundle leaves empty values out.
-OPTIONAL = {"comment", "groups", "validate", "restart-on", "reload-on", "grants", "role"}
+OPTIONAL = {"comment", "groups", "validate", "confirm", "restart-on", "reload-on", "grants", "role"}
 
 VALUES = {
     "owner": r"[^:\s]+:[^:\s]+",
     "mode": r"[0-7]{4}",
     "system": r"yes|no",
     "enabled": r"yes|no",
+    "confirm": r"yes",
     "state": r"running|stopped|masked|unmanaged",
     "engine": r"mariadb",
     "within": r"[0-9]+(\.[0-9]+)? s",
+    "version": r"[0-9][A-Za-z0-9.+:~-]*",
 }
 
 ABSOLUTE_PATH = r"(/(?!\.{0,2}(/|$))[^/]+)+"
 # Everything else may be called as it likes. A name that begins with a dash would be an option of some command.
 NAMES = {
     "package": r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]",
+    "version": r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]",
     "file": ABSOLUTE_PATH,
     "directory": ABSOLUTE_PATH,
     "link": ABSOLUTE_PATH,
@@ -70,7 +75,7 @@ class Bundle:
         self._parse(lines[1:-2])
         sysctls = "".join(f"{key} = {s['value']}\n" for key, s in self.entries["sysctl"].items())
         if sysctls:
-            self.entries["file"][SYSCTL_FILE] = {"owner": "root:root", "mode": "0644", "validate": "", "content": sysctls}
+            self.entries["file"][SYSCTL_FILE] = {"owner": "root:root", "mode": "0644", "validate": "", "content": sysctls, "confirm": ""}
 
     def _check_frame(self, lines):
         head = re.fullmatch(r"farm bundle (\d+) for (\S+)", lines[0])

@@ -3,7 +3,7 @@
 import os
 
 from bundle import PLACEHOLDER
-from facts import account_exists, account_is, as_found, packages_by_status, read_sysctl, unit_inputs, unit_states
+from facts import PACKAGE, account_exists, account_is, as_found, packages_now, read_sysctl, unit_inputs, unit_states
 from state import render
 from tools import owner_ids, read_bytes
 
@@ -15,8 +15,12 @@ class Differences:
         self.bundle, self.state = bundle, state
         for account in bundle.database_account.values():
             render(f"${{secret:{account['secret']}}}", secrets)
-        installed, self.unfinished = packages_by_status()
-        self.packages = [name for name in bundle.packages if name not in installed]
+        present = packages_now()
+        self.unfinished = present.unfinished
+        self.packages = [name for name in bundle.packages if name not in present.installed]
+        # Packages of another version than the one that is declared for their source, and what they are to become.
+        self.versions = {name: bundle.version[source]["version"] for name, (source, version) in present.sources.items()
+                         if source in bundle.version and version != bundle.version[source]["version"]}
         self.rendered = {path: render(f["content"], secrets).encode() for path, f in bundle.file.items()}
         self.files = [path for path, f in bundle.file.items() if self._file_differs(path, f)]
         self.links = [path for path, l in bundle.link.items()
@@ -50,6 +54,7 @@ class Differences:
         """All but what has to be done to the bundle's units, which is known for sure only when its files are in place."""
         singular = {"files": "file", "links": "link", "directories": "directory", "accounts": "account", "sysctls": "sysctl"}
         found = [f"package {name}: install" for name in self.packages]
+        found += [f"package {name}: change from {packages_now().installed[name]} to {version}" for name, version in self.versions.items()]
         found += [f"package {name}: finish its interrupted installation" for name in self.unfinished if name not in self.packages]
         for plural, kind in singular.items():
             for name in getattr(self, plural):
@@ -59,16 +64,19 @@ class Differences:
         found += [f"sysctl {key}: let go" for key in self.gone_sysctls]
         return found + [f"unit {name}: let go" for name in self.gone_units]
 
-    def lines(self):
-        # A file that is going to change will also restart what reads it.
-        touched = {name: verb for name, verb in self.units}
+    def unit_actions_ahead(self):
+        """(unit, verb) of what has to be done to units, also on account of files that are going to change."""
+        touched = dict(self.units)
         for name, unit in self.bundle.unit.items():
             if unit["state"] != "running" or name in touched:
                 continue
             for verb in ("restart", "reload"):
-                if name not in touched and set(unit[f"{verb}-on"].split()) & set(self.files):
+                if name not in touched and set(unit[f"{verb}-on"].split()) & {*self.files, *(f"{PACKAGE}{package}" for package in self.versions)}:
                     touched[name] = verb
-        return self.changes() + [f"unit {name}: {verb}" for name, verb in sorted(touched.items())]
+        return sorted(touched.items())
+
+    def lines(self):
+        return self.changes() + [f"unit {name}: {verb}" for name, verb in self.unit_actions_ahead()]
 
     def diff(self, applied):
         """Unified diffs of the files that differ. Of a file with secrets only the unrendered texts are compared."""

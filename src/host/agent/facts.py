@@ -1,5 +1,6 @@
 """What is on this host: packages, units, sysctls, accounts."""
 
+import functools
 import grp
 import hashlib
 import os
@@ -9,13 +10,43 @@ import re
 from tools import must, read_bytes
 
 
-def packages_by_status():
-    """Names of the packages that dpkg has installed and configured, and of those with which it was interrupted."""
-    with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as file:
-        found = re.findall(r"^Package: (\S+)\nStatus: \S+ \S+ (\S+)$", file.read(), re.M)
-    return ({name for name, status in found if status == "installed"},
-            sorted(name for name, status in found if status not in ("installed", "config-files", "not-installed"))
-            or (["dpkg"] if os.listdir("/var/lib/dpkg/updates") else []))
+DPKG_STATUS = "/var/lib/dpkg/status"
+
+
+class Packages:
+    """
+    What dpkg says: `installed` has for each package that is installed and configured its version, `sources` the name
+    and version of the source package it was built from; `unfinished` names those with which dpkg was interrupted.
+    """
+
+    def __init__(self):
+        self.installed, self.sources, unfinished = {}, {}, []
+        with open(DPKG_STATUS, encoding="utf-8", errors="replace") as file:
+            entries = file.read().split("\n\n")
+        for entry in entries:
+            found = re.match(r"Package: (\S+)\nStatus: \S+ \S+ (\S+)\n", entry)
+            if not found:
+                continue
+            name, status = found.groups()
+            if status == "installed":
+                version = re.search(r"^Version: (\S+)$", entry, re.M)[1]
+                source = re.search(r"^Source: (\S+)(?: \((\S+)\))?$", entry, re.M)
+                self.installed[name] = version
+                self.sources[name] = (source[1], source[2] or version) if source else (name, version)
+            elif status not in ("config-files", "not-installed"):
+                unfinished.append(name)
+        self.unfinished = sorted(unfinished) or (["dpkg"] if os.listdir("/var/lib/dpkg/updates") else [])
+
+
+@functools.lru_cache(maxsize=1)
+def packages_when(_):
+    return Packages()
+
+
+def packages_now():
+    """The packages of this host, read anew when dpkg has changed something."""
+    present = os.stat(DPKG_STATUS)
+    return packages_when((present.st_ino, present.st_mtime_ns, len(os.listdir("/var/lib/dpkg/updates"))))
 
 
 UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestampMonotonic")
@@ -35,15 +66,23 @@ def as_found(state):
     return {"active": state["ActiveState"] in ("active", "activating", "reloading", "refreshing"), "file": state["UnitFileState"]}
 
 
-def hash_files(paths):
+PACKAGE = "package:"
+
+
+def hash_inputs(inputs):
+    """One hash over what a unit was started with: contents of files, versions of packages (`package:NAME`)."""
     digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.encode() + b"\0" + (read_bytes(path) or b"") + b"\0")
+    for name in inputs:
+        if name.startswith(PACKAGE):
+            content = packages_now().installed.get(name.removeprefix(PACKAGE), "").encode()
+        else:
+            content = read_bytes(name) or b""
+        digest.update(name.encode() + b"\0" + content + b"\0")
     return digest.hexdigest()
 
 
 def unit_inputs(unit):
-    return {key: hash_files(unit[f"{key}-on"].split()) for key in ("restart", "reload")}
+    return {key: hash_inputs(unit[f"{key}-on"].split()) for key in ("restart", "reload")}
 
 
 def sysctl_path(key):

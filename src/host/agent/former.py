@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 
-from facts import as_found, describe_account, read_sysctl, unit_states
+from facts import as_found, describe_account, packages_now, read_sysctl, unit_states
 from state import FORMER, HOME, REPLACED, ROOM, TRANSACTION
 from switch import make_link
 from tools import Failed, aside_of, load_json, read_bytes, remove_if_there, sync_directory, write_file
@@ -23,7 +23,8 @@ def load_former(state):
     former = load_json(FORMER, None)
     if former is None or former["applied"] != state.applied:
         former = {"applied": state.applied, "state": copy.deepcopy(state.give()), "paths": {}, "sysctls": {}, "units": {},
-                  "accounts": {}, "databaseAccounts": {}, "settled": [*state.owned["file"], *state.owned["link"]]}
+                  "accounts": {}, "packages": {}, "databaseAccounts": {},
+                  "settled": [*state.owned["file"], *state.owned["link"]]}
     return former
 
 
@@ -42,6 +43,8 @@ def remember(former, differences):
         former["sysctls"].setdefault(key, read_sysctl(key))
     for name, unit in unit_states([*bundle.unit, *differences.gone_units]).items():
         former["units"].setdefault(name, as_found(unit))
+    for name in differences.versions:
+        former["packages"].setdefault(name, packages_now().installed[name])
     for name in [*differences.accounts, *gone["account"]]:
         if name not in former["accounts"]:
             former["accounts"][name] = describe_account(name)

@@ -1,26 +1,33 @@
 #!/usr/bin/python3 -ES
 """The farm's agent: makes a host's desired state, the bundle, so. Python's standard library only; runs as root.
 
-    agent secrets          take secrets (JSON on stdin) and keep them for root alone
-    agent prepare          take a bundle (stdin): check, stage, validate, download packages; nothing that runs changes
-    agent activate SHA256  make the prepared bundle so, ask its probes, go back to the former state if one says no
-    agent apply [--check]  both at once; with --check print what would change, and change nothing
-    agent verify           compare the host with what was applied last; changes nothing
-    agent retire SECRET N  refuse what was good before generation N of a secret, once all its users have that one
+    farm-agent secrets           take secrets (JSON on stdin) and keep them for root alone
+    farm-agent prepare [--adopt] take a bundle (stdin): check, stage, validate, download packages; what runs goes on as it was
+    farm-agent activate SHA256   make the prepared bundle so, ask its probes, go back to the former state if one says no
+    farm-agent confirm SHA256    the change has locked nobody out: this connection is newer than it, and shows that
+    farm-agent go-back           undo a change that waits for its confirmation; a timer calls this
+    farm-agent apply [--check]   prepare and activate; with --check print what would change, and change nothing
+    farm-agent verify            compare the host with what was applied last; changes nothing
+    farm-agent retire SECRET N   refuse what was good before generation N of a secret: nobody has it any more
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
-2 the bundle or the secrets are refused and nothing was touched, 75 another run holds the lock.
+2 refused and nothing was touched, 3 this host had a life before the farm and was only looked at, 75 another run holds
+the lock.
 
-A host on which nothing was ever activated has nothing of ours to protect. There `prepare` goes all the way but for
+A machine made for the farm bears a mark (FRESH) until its first activation. There `prepare` goes all the way but for
 databases and probes, so that the members of a new cluster come up together; and there is no former state to go back
-to: what was done stays, for the next run to build on.
+to: what was done stays, for the next run to build on. Any other host is looked at and left alone, until --adopt says
+that it may be taken over; then it is treated with the care that every running host gets, from the first change on.
+
+Confirmation. See guard.py: until a change of what administrators come in by is confirmed, the former bundle counts as
+the applied one.
 
 Interruption. Before the first change the former state of all that will change is written to TRANSACTION; it stays
 until a run has succeeded, so that the next run, which goes forward from whatever is there, can still go back to it.
 What a unit was last (re)started with is kept by hash, so a restart that an interruption prevented is made up for.
 
-The way back covers files, links, directories, sysctls, units, accounts (one that was made is locked) and passwords and
-grants in the database. Packages and databases that were made stay. `wentBack` false with a former state means that some
+The way back covers files, links, directories, sysctls, units, versions of packages, accounts (one that was made is locked)
+and passwords and grants in the database. Packages and databases that were made stay. `wentBack` false with a former state means that some
 of it could not be brought back; the error says what, and the next run tries again. Texts never hold a secret's value.
 """
 
@@ -31,15 +38,20 @@ import os
 import sys
 import time
 
-from activation import activate, make_so
+import guard
+from activation import activate, finish, make_so
 from bundle import Bundle
 from databases import retire_passwords
 from differences import Differences
 from packages import POLICY, clear_policy, download
 from probes import probe_all
 from staging import clear_staged, keep_staged, validate
-from state import APPLIED, HOME, LOCK, SECRETS, STAGED, STATE, State, applied_bundle, load_secrets
-from tools import Failed, Refused, aside_of, explain, know_secrets, load_json, masked, read_bytes, remove_if_there, say, write_file
+from state import APPLIED, FRESH, HOME, LOCK, SECRETS, STAGED, STATE, State, applied_bundle, load_secrets
+from tools import Failed, POLL, Refused, aside_of, explain, know_secrets, load_json, masked, read_bytes, remove_if_there, say, write_file
+from way_back import go_back
+
+# Seconds that the timer's own call waits for a run that is at work: apt may take that long.
+GO_BACK_PATIENCE = 1000
 
 
 def take_secrets(_):
@@ -76,12 +88,34 @@ def look_ahead(bundle, state, secrets):
     return differences
 
 
-def prepare(_):
-    bundle, state = read_bundle(), State()
-    differences = look_ahead(bundle, state, load_secrets())
+class OnlyLooked(Exception):
+    """Nothing was done, because this host had a life before the farm. `differences` are what the bundle would change."""
+
+    def __init__(self, differences):
+        super().__init__("this host had a life before the farm, so it was only looked at and nothing was changed; the lines above "
+                         "are what would change, what stands there now is kept in /var/lib/farm/replaced. To take it over, "
+                         "name it in farms:adopt")
+        self.lines = differences.lines()
+        self.diff = differences.diff(None)
+
+
+def meet(bundle, state, secrets, adopt):
+    """Raises OnlyLooked on a host of whose former life nobody has said that it may be taken over; `adopt` says so."""
+    if state.applied is not None or state.adopted or os.path.exists(FRESH):
+        return
+    if not adopt:
+        raise OnlyLooked(Differences(bundle, state, secrets))
+    state.adopted = True
+    state.save()
+
+
+def prepare(arguments):
+    bundle, state, secrets = read_bundle(), State(), load_secrets()
+    meet(bundle, state, secrets, arguments.adopt)
+    differences = look_ahead(bundle, state, secrets)
     keep_staged(bundle)
     report = {"ok": True, "sha256": bundle.sha256, "differences": differences.lines()}
-    if state.applied is None:
+    if state.applied is None and not state.adopted:
         report["changes"] = make_so(differences, state, wait=False)
     return report
 
@@ -94,11 +128,36 @@ def activate_staged(arguments):
     return {"sha256": bundle.sha256, **activate(bundle, State(), load_secrets())}
 
 
+def confirm(arguments):
+    state, record = State(), guard.waiting()
+    if record and record["sha256"] == arguments.sha256:
+        guard.require_new_connection(record)
+        finish(Bundle(guard.waiting_bundle_text()), state)
+        return {"ok": True, "sha256": arguments.sha256, "confirmed": True, **record["report"]}
+    if record:
+        raise Failed(f"another change waits for its confirmation here, {record['sha256'][:12]}")
+    if state.applied == arguments.sha256:
+        return {"ok": True, "sha256": arguments.sha256, "confirmed": False}
+    if not arguments.again:
+        raise Failed(f"nobody confirmed the change within {guard.CONFIRM_WITHIN} s, so this host went back to its former state")
+    say("the host went back meanwhile, as nobody had confirmed the change: making it again")
+    return activate_staged(arguments)
+
+
+def undo_unconfirmed(_):
+    if guard.waiting() is None:
+        return {"ok": True, "wentBack": False}
+    state = State()
+    problems = go_back(applied_bundle(state), state)
+    return {"ok": not problems, "wentBack": not problems, "error": "; ".join(problems)}
+
+
 def apply(arguments):
     bundle, state, secrets = read_bundle(), State(), load_secrets()
     if arguments.check:
         differences = Differences(bundle, state, secrets)
         return {"ok": True, "sha256": bundle.sha256, "differences": differences.lines(), "diff": differences.diff(applied_bundle(state))}
+    meet(bundle, state, secrets, arguments.adopt)
     look_ahead(bundle, state, secrets)
     return {"sha256": bundle.sha256, **activate(bundle, state, secrets)}
 
@@ -110,11 +169,11 @@ def verify(_):
     if bundle is None:
         return {"ok": True, "applied": None, "inSync": False, "healthy": False, "differences": [], "unhealthy": ["nothing was ever activated here"], "units": {}}
     differences = Differences(bundle, state, load_secrets())
-    unhealthy = probe_all(bundle, limit=0)
+    unhealthy = [why for why, _ in probe_all(bundle, limit=0)]
     starts = {name: int(u["ActiveEnterTimestampMonotonic"]) for name, u in differences.unit_states.items()}
     lines = differences.lines()
     applied_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(APPLIED).st_mtime))
-    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "inSync": not lines, "healthy": not unhealthy,
+    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "unconfirmed": guard.waiting() is not None, "inSync": not lines, "healthy": not unhealthy,
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
@@ -128,12 +187,14 @@ def retire(arguments):
     return {"ok": True, "changes": retire_passwords(arguments.secret, bundle, state, load_secrets())}
 
 
-def lock():
-    """One change at a time; the kernel frees the lock when its holder dies, however it dies."""
+def lock(limit):
+    """One change at a time; the kernel frees the lock when its holder dies, however it dies. Waits for it `limit` seconds."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    end = time.monotonic() + limit
+    while not taken(handle):
+        if time.monotonic() < end:
+            time.sleep(POLL)
+            continue
         holder = os.read(handle, 200).decode() or "it has only just begun"
         print(json.dumps({"ok": False, "error": f"another run holds the lock: {holder}"}))
         say(f"another run holds the lock: {holder}")
@@ -142,20 +203,45 @@ def lock():
     os.write(handle, f"pid {os.getpid()}, {sys.argv[1]}, since {time.strftime('%H:%M:%S')}".encode())
 
 
+def taken(handle):
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="farm-agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, action in (("secrets", take_secrets), ("prepare", prepare), ("activate", activate_staged), ("apply", apply), ("verify", verify), ("retire", retire)):
+    actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
+               "go-back": undo_unconfirmed, "apply": apply, "verify": verify, "retire": retire}
+    for name, action in actions.items():
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
-        if name == "activate":
+        if name in ("activate", "confirm"):
             command.add_argument("sha256", metavar="SHA256")
         if name == "retire":
             command.add_argument("secret", metavar="SECRET")
             command.add_argument("generation", metavar="GENERATION")
+        if name == "confirm":
+            command.add_argument("--again", action="store_true", help="make the change again if the host went back meanwhile")
+        if name in ("prepare", "apply"):
+            command.add_argument("--adopt", action="store_true", help="take over a host that had a life before the farm")
         if name == "apply":
             command.add_argument("--check", action="store_true", help="print what would change, and change nothing")
     return parser.parse_args()
+
+
+def explain_failure(report):
+    """To people: the change, what is wrong with it, what the journal says, and where that leaves the host."""
+    if report.get("journal"):
+        say(report["journal"])
+    if "wentBack" in report:
+        say("the change: " + ("; ".join(report.get("changes", [])) or "nothing but a check"))
+    say(report["error"])
+    if report.get("wentBack"):
+        say("this host is back in its former state")
 
 
 def main():
@@ -165,7 +251,8 @@ def main():
     reading = arguments.check or arguments.action is verify
     try:
         if not reading:
-            lock()
+            # The timer has the last word, but not in the middle of a run.
+            lock(GO_BACK_PATIENCE if arguments.action is undo_unconfirmed else 0)
             os.makedirs(HOME, 0o700, exist_ok=True)
             # What a killed run has left; what it left aside elsewhere goes with its transaction.
             clear_policy()
@@ -173,15 +260,18 @@ def main():
             for path in (STATE, SECRETS, APPLIED, POLICY):
                 remove_if_there(aside_of(path))
         report, code = arguments.action(arguments), 0
+    except OnlyLooked as looked:
+        for line in looked.lines:
+            say(f"would change: {line}")
+        say(f"the files, as they are and as they would be:\n{looked.diff}")
+        report, code = {"ok": False, "error": str(looked), "differences": looked.lines, "diff": looked.diff}, 3
     except Refused as refusal:
         report, code = {"ok": False, "error": str(refusal)}, 2
     except (Failed, OSError) as failure:
         report, code = {"ok": False, "error": explain(failure)}, 1
     if not report["ok"]:
         code = code or 1
-        say(report["error"])
-        if report.get("journal"):
-            say(f"the last lines of the journal:\n{report['journal']}")
+        explain_failure(report)
     print(json.dumps({"host": os.uname().nodename, **masked(report), "seconds": round(time.monotonic() - began, 2)}))
     sys.exit(code)
 

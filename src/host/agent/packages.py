@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 
-from facts import packages_by_status
+from facts import packages_now
 from tools import Failed, POLL, last_lines, must, read_bytes, run, say, write_file
 
 # Where packages come from: switched before they are installed.
@@ -12,7 +12,7 @@ APT_DIRECTORY = "/etc/apt/"
 POLICY = "/usr/sbin/policy-rc.d"
 POLICY_TEXT = "#!/bin/sh\n# The farm's agent is installing packages; it starts services when they are configured.\nexit 101\n"
 
-
+# Seconds.
 APT_LIMIT = 900
 APT_LOCK_LIMIT = 120
 
@@ -25,7 +25,8 @@ def apt(*arguments):
 
 
 def obtain(packages, *options):
-    """apt-get install; asks the mirrors for new lists only when the present ones do not do."""
+    """apt-get install of NAME or NAME=VERSION; asks the mirrors for new lists only when the present ones do not do."""
+    options = ["--allow-downgrades", *options]
     code, output = apt("install", *options, *packages)
     if code == 0:
         return
@@ -38,13 +39,19 @@ def obtain(packages, *options):
 
 def download(differences):
     """Fetches packages into apt's cache before anything changes, where that can be done."""
-    if not differences.packages:
+    wanted = wanted_packages(differences)
+    if not wanted:
         return
     if differences.unfinished or any(path.startswith(APT_DIRECTORY) for path in differences.files):
         say("packages: downloaded later, what apt needs for it has to change first")
         return
-    say(f"packages: downloading {len(differences.packages)}: {' '.join(differences.packages)}")
-    obtain(differences.packages, "--download-only")
+    say(f"packages: downloading {len(wanted)}: {' '.join(wanted)}")
+    obtain(wanted, "--download-only")
+
+
+def wanted_packages(differences):
+    """What apt is asked for: missing packages by name, those of another version with the version they shall have."""
+    return [*differences.packages, *(f"{name}={version}" for name, version in differences.versions.items())]
 
 
 def clear_policy():
@@ -56,11 +63,21 @@ def clear_policy():
 
 
 def install(differences):
-    """Installs packages in one transaction; their services stay off until we have configured them."""
-    packages = differences.packages
+    """Installs packages in one transaction; their services are left as they are until we have configured them."""
+    packages = wanted_packages(differences)
     if not packages and not differences.unfinished:
         return
     say(f"packages: installing {len(packages)}")
+    transact(packages)
+    installed = packages_now().installed
+    missing = [name for name in differences.packages if name not in installed]
+    missing += [f"{name}={version}" for name, version in differences.versions.items() if installed.get(name) != version]
+    if missing:
+        raise Failed(f"apt-get says it installed {' '.join(missing)}, dpkg does not know of it")
+
+
+def transact(packages):
+    """One transaction of apt, during which Debian's scripts start and stop no service."""
     if os.path.lexists(POLICY):
         os.rename(POLICY, f"{POLICY}.farm-kept")
     write_file(POLICY, POLICY_TEXT.encode(), 0o755)
@@ -70,10 +87,15 @@ def install(differences):
             obtain(packages)
     finally:
         clear_policy()
-    installed, _ = packages_by_status()
-    missing = [name for name in packages if name not in installed]
-    if missing:
-        raise Failed(f"apt-get says it installed {' '.join(missing)}, dpkg does not know of it")
+
+
+def return_versions(former):
+    """Brings packages back to the versions that they had. `former`: versions by name."""
+    installed = packages_now().installed
+    changed = [f"{name}={version}" for name, version in former.items() if installed.get(name) != version]
+    if changed:
+        say(f"packages: going back to {' '.join(changed)}")
+        transact(changed)
 
 
 def finish_interrupted():

@@ -3,24 +3,32 @@
 import time
 
 from facts import unit_states
-from tools import POLL, last_lines, run
+from tools import Failed, POLL, Refused, last_lines, run
 from units import UNIT_LIMIT
 
 
-def ask(name, command, within, limit):
-    """Polls one probe until it says yes or its time is over. Returns None, or why it says no."""
+class Unhealthy(Failed):
+    """The host does not do what it is for. `roles` are those that say so."""
+
+    def __init__(self, failures):
+        super().__init__("; ".join(text for text, _ in failures))
+        self.roles = {role for _, role in failures}
+
+
+def ask(kind, name, command, within, limit):
+    """Polls one probe or gate until it says yes or its time is over. Returns None, or why it says no."""
     end = time.monotonic() + min(within, limit)
     while True:
         code, output = run(["/bin/sh", "-c", command], limit=max(10, min(30, end - time.monotonic())))
         if code == 0:
             return None
         if time.monotonic() >= end:
-            return f"probe \"{name}\" says no after {min(within, limit):g} s (exit {code}): {last_lines(output, 4)}"
+            return f"{kind} \"{name}\" says no after {min(within, limit):g} s (exit {code}): {last_lines(output, 4)}"
         time.sleep(POLL)
 
 
 def units_running(bundle, limit):
-    """Waits until all units that shall run do; a unit that failed for good ends the wait."""
+    """Waits until all units that shall run do; one that failed for good ends the wait. Returns those that do not, as probe_all."""
     wanted = [name for name, unit in bundle.unit.items() if unit["state"] == "running"]
     end = time.monotonic() + min(limit, UNIT_LIMIT)
     while True:
@@ -30,15 +38,28 @@ def units_running(bundle, limit):
         if not waiting:
             return []
         if failed or time.monotonic() >= end:
-            return [f"unit {name} is {sub}" for name, sub in waiting.items()]
+            return [(f"unit {name} is {sub}", bundle.unit[name]["role"]) for name, sub in waiting.items()]
         time.sleep(POLL)
 
 
 def probe_all(bundle, limit=float("inf")):
-    """Asks all probes side by side, and whether all units run. Returns what says no. `limit` in seconds."""
+    """Asks all probes side by side, and whether all units run. Returns what says no as (text, role). `limit` in seconds."""
     from concurrent.futures import ThreadPoolExecutor
-    probes = [(name, probe["command"], float(probe["within"].split()[0])) for name, probe in bundle.probe.items()]
+    probes = bundle.probe
     with ThreadPoolExecutor(max_workers=len(probes) + 1) as pool:
-        answers = [pool.submit(ask, *probe, limit) for probe in probes]
+        answers = {name: pool.submit(ask, "probe", name, *question(probe), limit) for name, probe in probes.items()}
     # The units last: one that starts and dies at once is seen dead by then.
-    return units_running(bundle, limit) + [why for why in (answer.result() for answer in answers) if why]
+    refusals = [(answer.result(), probes[name]["role"]) for name, answer in answers.items()]
+    return units_running(bundle, limit) + [(why, role) for why, role in refusals if why]
+
+
+def question(entry):
+    return entry["command"], float(entry["within"].split()[0])
+
+
+def ask_gates(bundle):
+    """Asks whether this host may be in change now; raises Refused, with nothing touched, when a gate says no."""
+    for name, gate in bundle.gate.items():
+        why = ask("gate", name, *question(gate), float("inf"))
+        if why:
+            raise Refused(f"this host can't be changed now: {why}")

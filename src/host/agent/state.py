@@ -14,6 +14,11 @@ STAGED = f"{HOME}/staged"
 TRANSACTION = f"{HOME}/transaction"
 FORMER = f"{TRANSACTION}/former.json"
 ROOM = f"{TRANSACTION}/room"
+# A change that is made and waits for its confirmation: what and since when, and its bundle.
+CONFIRMATION = f"{TRANSACTION}/confirmation.json"
+WAITING = f"{TRANSACTION}/waiting.bundle"
+# Whoever makes a machine for the farm leaves this mark: there is nothing of anybody's on it.
+FRESH = f"{HOME}/fresh"
 REPLACED = f"{HOME}/replaced"
 LOCK = "/run/farm-agent.lock"
 
@@ -38,10 +43,12 @@ class State:
         self.accounts_made = stored.get("databaseAccounts", [])
         # By secret: the generation whose predecessors nobody takes any more.
         self.retired = stored.get("retired", {})
+        # Whether this host had a life before the farm, and an administrator has said that it may be taken over.
+        self.adopted = stored.get("adopted", False)
 
     def give(self):
         return {"owned": self.owned, "units": self.units, "sysctls": self.sysctls, "databaseAccounts": self.accounts_made,
-                "retired": self.retired}
+                "retired": self.retired, "adopted": self.adopted}
 
     def save(self):
         text = json.dumps(self.give(), indent=1).encode()

@@ -71,5 +71,7 @@ def let_units_go(names, state):
 
 
 def journal_of(units):
+    """The last lines of the journal of units, under their names; empty when there are none."""
     options = [option for unit in units for option in ("--unit", unit)]
-    return last_lines(run(["journalctl", "--no-pager", "--lines=15", "--output=short", *options])[1], 15) if units else ""
+    lines = last_lines(run(["journalctl", "--no-pager", "--lines=15", "--output=short", *options])[1], 15) if units else ""
+    return f"journal of {', '.join(units)}:\n{lines}" if lines else ""

@@ -21,6 +21,10 @@ PREFIX = 24
 # Seconds; a container boots in two to five.
 BOOT_LIMIT = 60
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+# On the guest: the mark by which the farm's agent knows a machine that was made for the farm.
+FRESH = "/var/lib/farm/fresh"
+# Here: guests that we have begun to make, so that an interrupted run still tells them from those that were there.
+BEGUN = "/var/lib/farm-guests"
 
 
 def pct(*arguments, allowed=(0,)):
@@ -92,9 +96,16 @@ def give_host_key(vmid, key):
     pct("exec", vmid, "--", "systemctl", "restart", "ssh.service")
 
 
+def mark(vmid):
+    pct("exec", vmid, "--", "sh", "-c", f"umask 077; mkdir -p {os.path.dirname(FRESH)} && touch {FRESH}")
+
+
 def ensure(guest):
     first_contact = json.load(sys.stdin)
+    begun = f"{BEGUN}/{guest.vmid}"
     if not exists(guest.vmid):
+        os.makedirs(BEGUN, exist_ok=True)
+        open(begun, "w").close()
         create(guest, first_contact["authorizedKeys"])
     else:
         change(guest)
@@ -102,6 +113,9 @@ def ensure(guest):
         pct("start", guest.vmid)
     await_ssh(guest.vmid)
     give_host_key(guest.vmid, first_contact["hostKey"])
+    if os.path.exists(begun):
+        mark(guest.vmid)
+        os.remove(begun)
 
 
 def remove(guest):

@@ -93,6 +93,7 @@ class Daemon:
             "writer": self.writer,
             "doing": self.doing,
             "failures": self.failures,
+            "changing": server.in_change(),
         }
 
     def refusal(self, path):

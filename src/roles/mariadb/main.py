@@ -3,6 +3,7 @@
 
     farm-galera serve              the daemon (farm-galera.service)
     farm-galera accept-loss NAME…  an operator's word: NAME is fenced, commits that only it has may be lost
+    farm-galera may-change         whether this member may be away for a while; exits 1 and says why when it may not
     farm-galera restart            restarts MariaDB so that the cluster goes on, and waits until it serves again
 """
 
@@ -47,16 +48,36 @@ def accept_loss(config, names):
         print(f"noted: the cluster may go on without what only {name} has. See: journalctl -fu farm-galera")
 
 
+def objection(config, seen):
+    """Why the cluster can't do without this member for a while, or None. `seen`: the state of each member, by name."""
+    others = {name: state for name, state in seen.items() if name != config["name"]}
+    mine = seen[config["name"]]
+    changing = [name for name, state in others.items() if state and state.get("changing")]
+    if changing:
+        return f"{', '.join(changing)} is being changed"
+    # One that does not serve is not missed, and its change may be its cure.
+    if mine is None or not mine["serving"] or not others:
+        return None
+    able = [name for name, state in others.items() if state and state["serving"]]
+    if 2 * len(able) <= len(config["members"]):
+        return f"only {', '.join(able) or 'no other member'} would go on serving, which is no majority"
+    return None
+
+
+def may_change(config):
+    sys.exit(objection(config, states(config)))
+
+
 def restart(config):
     """Restarts MariaDB with its present configuration, unless the cluster would be left without a majority."""
     if server.unit() == "stopped":
         print("mariadb is stopped: it will read its configuration when farm-galera starts it")
         return
     seen = states(config)
-    mine = seen.pop(config["name"])
-    others = [name for name, state in seen.items() if state and state["serving"]]
-    if mine and mine["serving"] and len(seen) and 2 * len(others) < len(config["members"]):
-        sys.exit(f"not restarting mariadb: only {', '.join(others) or 'no other member'} would go on serving")
+    mine = seen[config["name"]]
+    no = objection(config, seen)
+    if no:
+        sys.exit(f"not restarting mariadb: {no}")
     failures = mine["failures"] if mine else 0
     complaint = server.stop()
     if complaint:
@@ -79,6 +100,8 @@ def main(arguments):
             daemon.Daemon(config).run()
         case ["accept-loss", name, *names]:
             accept_loss(config, [name, *names])
+        case ["may-change"]:
+            may_change(config)
         case ["restart"]:
             restart(config)
         case _:

@@ -70,7 +70,7 @@ export const mariadbMember: ClusterRole = ({ inventory, host }, cluster) => {
         state: "running",
         enabled: true,
         restartOn: [DAEMON_CONFIG, DAEMON_UNIT, ...programFiles.map((f) => f.path)],
-        reloadOn: [SERVER_CONFIG],
+        reloadOn: [SERVER_CONFIG, "package:mariadb-server", "package:galera-4"],
       },
     ],
     listens: [CLIENT_PORT, ...peerPorts].map(
@@ -81,6 +81,14 @@ export const mariadbMember: ClusterRole = ({ inventory, host }, cluster) => {
         (port): ConnectState => ({ service, protocol: "tcp", port, to: { kind: "host", host: peer.id } }),
       ),
     ),
+    gates: [
+      {
+        name: `the other members of ${cluster.id} serve`,
+        command: "farm-galera may-change",
+        // One that has just been changed may be catching up; its own probe has a limit of 90 s.
+        within: 90,
+      },
+    ],
     probes: [
       {
         name: `mariadb ${cluster.id} in sync`,

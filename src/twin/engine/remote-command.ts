@@ -22,7 +22,8 @@ async function execute(
   command: string,
 ): Promise<Properties> {
   const input = inputs.stdin === undefined ? {} : { input: inputs.stdin };
-  const { code, stdout, stderr } = await ssh.run(inputs.connection, command, input);
+  // The real provider dials for each command, and a host may care: a change is confirmed over a new connection.
+  const { code, stdout, stderr } = await ssh.run(inputs.connection, command, { ...input, fresh: true });
   if (code !== 0)
     throw new FarmError(
       `${name} failed with exit code ${code} on ${inputs.connection.host}:\n${lastLines(stderr || stdout, 25)}`,

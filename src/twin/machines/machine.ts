@@ -46,6 +46,8 @@ export type MachineSpec = {
   hostKey?: { privateKey: string; publicKey: string };
   /** Lines of root's authorized_keys at the first boot. */
   authorizedKeys: string[];
+  /** Whether it bears the mark of a machine that was made for the farm, by which the agent knows it. */
+  fresh?: boolean;
   /** Files and directories of this computer to show inside, as systemd-nspawn's --bind: SOURCE[:DESTINATION]. */
   binds?: string[];
 };
@@ -233,6 +235,7 @@ async function firstBoot(stack: string, spec: MachineSpec): Promise<Seed[]> {
   const hostname = spec.hostname ?? spec.name;
   const key = spec.hostKey ?? (await newHostKey());
   return [
+    ...(spec.fresh ? [{ path: "/var/lib/farm/fresh", content: "", mode: 0o600 }] : []),
     { path: "/etc/machine-id", content: `${randomBytes(16).toString("hex")}\n`, mode: 0o444 },
     {
       path: "/etc/hosts",

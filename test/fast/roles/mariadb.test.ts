@@ -47,6 +47,8 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     administrators: [],
     packageProxy: undefined,
     nameservers: [],
+    adopt: [],
+    versions: {},
   };
   return { inventory, cluster };
 }
@@ -116,7 +118,11 @@ test("only the daemon starts MariaDB, and a changed configuration goes through i
     restartOn: [],
     reloadOn: [],
   });
-  assert.deepEqual(unit("farm-galera.service")?.reloadOn, ["/etc/mysql/mariadb.conf.d/80-farm.cnf"]);
+  assert.deepEqual(unit("farm-galera.service")?.reloadOn, [
+    "/etc/mysql/mariadb.conf.d/80-farm.cnf",
+    "package:mariadb-server",
+    "package:galera-4",
+  ]);
   assert.match(text(part, "mariadb.service.d/60-farm.conf"), /^Restart=no$/m);
 });
 

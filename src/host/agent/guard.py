@@ -1,0 +1,89 @@
+"""
+The guard against locking everybody out. A change of what administrators come in by (firewall, SSH, mesh, accounts)
+arms a timer of systemd's, which survives the agent; unless the program comes back over a connection that is younger
+than the change, and confirms, the timer makes the agent go back to the former state.
+"""
+
+import json
+import os
+import time
+
+from state import CONFIRMATION, TRANSACTION, WAITING
+from tools import Failed, load_json, must, read_bytes, run, write_file
+
+# Seconds for the confirmation: long enough to dial anew, short enough for whoever is locked out to wait.
+CONFIRM_WITHIN = 60
+TIMER = "farm-confirmation"
+AGENT = "/usr/local/sbin/farm-agent"
+SSHD = ("sshd", "sshd-session", "sshd-auth")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def exposed(differences, former_bundle):
+    """Which of the changes can lock administrators out: the guarded files and units, all accounts, the network's sysctls."""
+    bundles = [bundle for bundle in (differences.bundle, former_bundle) if bundle]
+
+    def guarded(kind, name):
+        return any(bundle.entries[kind].get(name, {}).get("confirm") == "yes" for bundle in bundles)
+
+    gone = differences.gone
+    files = [path for path in [*differences.files, *gone["file"]] if guarded("file", path)]
+    units = [name for name in [*dict(differences.unit_actions_ahead()), *differences.gone_units] if guarded("unit", name)]
+    sysctls = [key for key in [*differences.sysctls, *differences.gone_sysctls] if key.startswith("net.")]
+    return [*files, *units, *sysctls, *differences.accounts, *gone["account"]]
+
+
+def waiting():
+    """What waits for its confirmation: {sha256, since, report}, or None."""
+    return load_json(CONFIRMATION, None)
+
+
+def arm(bundle, report):
+    """Sets the timer, or sets it anew, and keeps what is needed to finish. `report` is what the run will have done."""
+    disarm()
+    os.makedirs(TRANSACTION, 0o700, exist_ok=True)
+    write_file(WAITING, bundle.text.encode(), 0o600)
+    record = {"sha256": bundle.sha256, "boot": boot(), "since": time.clock_gettime(time.CLOCK_BOOTTIME), "report": report}
+    write_file(CONFIRMATION, json.dumps(record).encode(), 0o600)
+    must("set the timer that undoes an unconfirmed change", [
+        "systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={CONFIRM_WITHIN}s", "--timer-property=AccuracySec=100ms",
+        "--description=Undo a change that nobody has confirmed", AGENT, "go-back"])
+
+
+def disarm():
+    run(["systemctl", "stop", f"{TIMER}.timer"])
+    run(["systemctl", "reset-failed", f"{TIMER}.service"])
+
+
+def waiting_bundle_text():
+    return read_bytes(WAITING).decode()
+
+
+def require_new_connection(record):
+    """Fails unless this very command came over an SSH connection that was opened after the change."""
+    opened = session_opened()
+    if opened is None:
+        raise Failed("a change is confirmed over SSH, as administrators come in; this is no SSH session")
+    if record["boot"] != boot():
+        raise Failed("the host has been restarted since the change, which is therefore undone")
+    if opened < record["since"]:
+        raise Failed("this connection is older than the change and proves nothing: confirm over a new one")
+
+
+def boot():
+    return read_bytes("/proc/sys/kernel/random/boot_id").decode().strip()
+
+
+def session_opened():
+    """When the SSH session that this process is part of began, in seconds of CLOCK_BOOTTIME; None outside of one."""
+    opened, process = None, os.getppid()
+    while process > 1:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            name, _, rest = file.read().partition(" (")[2].rpartition(") ")
+        fields = rest.split()
+        parent = int(fields[1])
+        # The listener itself is a child of process 1, or of whatever started it; a session is below it.
+        if name in SSHD and parent > 1:
+            opened = int(fields[19]) / TICKS
+        process = parent
+    return opened
