@@ -140,6 +140,15 @@ def settle(config, live, former, wake=False):
     run("wg", "syncconf", INTERFACE, "/dev/stdin", stdin="\n".join(lines) + "\n")
 
 
+def settle_routes(config):
+    """Leads each peer's address into the interface, as wg-quick does when it brings it up, and no other."""
+    present = {line.split()[0] for line in run("ip", "-4", "route", "show", "dev", INTERFACE).splitlines()}
+    wanted = {addresses.removesuffix("/32") for addresses in config.peers}
+    for verb, routes in (("add", wanted - present), ("del", present - wanted)):
+        for route in routes:
+            run("ip", "-4", "route", verb, route, "dev", INTERFACE)
+
+
 def reload():
     with locked():
         config, live = Config(), Live()
@@ -147,6 +156,7 @@ def reload():
         if former != load():
             save(former)
         settle(config, live, former)
+        settle_routes(config)
     if former["peers"]:
         # One that is just ending would not be started by `start`.
         run("systemctl", "restart", "--no-block", FOLLOWER)
