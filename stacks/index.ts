@@ -6,8 +6,16 @@ import type { Settings } from "../src/shell/stack.ts";
 
 /** The settings under `farms:` as the engine hands them over: texts, of which lists and maps are JSON. */
 function settings(): Settings {
-  const names = ["addresses", "administrators", "packageProxy", "nameservers", "masterKey", "privateKey"];
-  const structured = new Set(["addresses", "administrators", "nameservers"]);
+  const names = [
+    "addresses",
+    "administrators",
+    "packageProxy",
+    "nameservers",
+    "adopt",
+    "masterKey",
+    "privateKey",
+  ];
+  const structured = new Set(["addresses", "administrators", "nameservers", "adopt"]);
   const entries = names.flatMap((name) => {
     // Not pulumi.Config: the whole plan depends on the master key, and what leaves the program is marked secret there.
     const text = pulumi.runtime.getConfig(`farms:${name}`);
@@ -17,13 +25,13 @@ function settings(): Settings {
   return Object.fromEntries(entries);
 }
 
-function run(): Outputs {
+async function run(): Promise<Outputs> {
   try {
-    return registerFarm(pulumi.getStack(), settings());
+    return await registerFarm(pulumi.getStack(), settings());
   } catch (error) {
     if (!(error instanceof FarmError)) throw error;
     throw new pulumi.RunError([error.message, error.remedy].filter(Boolean).join("\n"));
   }
 }
 
-export const { hosts, clusters, applications } = run();
+export const { hosts, clusters, applications, applied } = await run();

@@ -20,6 +20,8 @@ export interface FarmHostArgs {
   readonly connection: Connection<pulumi.Output<string>>;
   /** What must be there before the host can be reached, such as the guest itself. */
   readonly machine?: pulumi.Resource;
+  /** Commit of the program that made this bundle, for the host's history. */
+  readonly commit: string;
   /** Whether a host that had a life before the farm may be taken over. */
   readonly adopt: boolean;
 }
@@ -40,12 +42,14 @@ export class FarmHost extends pulumi.ComponentResource {
     options?: pulumi.CustomResourceOptions,
   ) => remote.Command;
   readonly #plan: HostPlan;
+  readonly #commit: string;
   readonly #connection: Connection<pulumi.Output<string>>;
 
   constructor(name: string, args: FarmHostArgs, options?: pulumi.ComponentResourceOptions) {
     super("farms:host:Host", name, {}, options);
     const { plan, connection } = args;
     this.#plan = plan;
+    this.#commit = args.commit;
     this.#connection = connection;
     this.#command = (step, run, dependsOn, more = {}, resourceOptions = {}) =>
       new remote.Command(
@@ -80,8 +84,16 @@ export class FarmHost extends pulumi.ComponentResource {
   activate(after: readonly pulumi.Resource[]): void {
     const { sha256 } = this.#plan;
     const soon = { connection: { ...this.#connection, ...CONFIRM_DIALS } };
-    const activated = this.#command("activate", `${AGENT} activate ${sha256}`, [this.prepared, ...after]);
-    this.#confirmed = this.#command("confirm", `${AGENT} confirm --again ${sha256}`, [activated], soon);
+    const activated = this.#command("activate", `${AGENT} activate --commit ${this.#commit} ${sha256}`, [
+      this.prepared,
+      ...after,
+    ]);
+    this.#confirmed = this.#command(
+      "confirm",
+      `${AGENT} confirm --again --commit ${this.#commit} ${sha256}`,
+      [activated],
+      soon,
+    );
     this.#command("settled", `${AGENT} confirm ${sha256}`, [this.#confirmed], soon);
   }
 

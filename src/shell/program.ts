@@ -10,13 +10,16 @@ import { ProxmoxGuest } from "../machines/proxmox-guest.ts";
 import type { Keys } from "../plan/keys.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
+import { presentCommit } from "./commit.ts";
+import { type AppliedHosts, appliedBy, formerRun } from "./former-run.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
-/** What the program tells its users at the end, as stack outputs. */
+/** What the program tells its users and its own next run at the end, as stack outputs. */
 export interface Outputs {
   readonly hosts: Record<string, { address: string; mesh: string; roles: readonly string[] }>;
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
+  readonly applied: AppliedHosts;
 }
 
 type PrivateKey = pulumi.Output<string> | undefined;
@@ -25,7 +28,12 @@ type PrivateKey = pulumi.Output<string> | undefined;
  * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
  * before is done. Only Proxmox hosts can't wait for their guests, which are made after them.
  */
-function registerHosts(plan: Plan, keys: Keys, privateKey: PrivateKey): Map<string, FarmHost> {
+function registerHosts(
+  plan: Plan,
+  keys: Keys,
+  privateKey: PrivateKey,
+  applied: AppliedHosts,
+): Map<string, FarmHost> {
   const { inventory } = plan;
   const hosts = new Map<string, FarmHost>();
   const isGuest = (id: string): boolean => hostOf(inventory, id).origin.kind === "guest";
@@ -43,6 +51,7 @@ function registerHosts(plan: Plan, keys: Keys, privateKey: PrivateKey): Map<stri
       keys,
       connection: connectionTo(inventory, keys, id, privateKey),
       adopt: inventory.adopt.includes(id),
+      commit: applied[id]?.commit ?? "unknown",
       ...(made ? { machine: made } : {}),
     });
     hosts.set(id, component);
@@ -86,16 +95,15 @@ function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): vo
  * Registers all resources of a stack. Throws a FarmError (exit code 2) for anything wrong in the declaration or the
  * settings, before the first resource.
  */
-export function registerFarm(stack: string, settings: Settings): Outputs {
+export async function registerFarm(stack: string, settings: Settings): Promise<Outputs> {
   const { inventory, shell } = openStack(stack, settings);
   const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
-  const hosts = registerHosts(
-    plan,
-    keys,
-    shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey),
-  );
+  const bundles = new Map(plan.hosts.map(({ host, sha256 }) => [host.id, sha256]));
+  const applied = appliedBy(presentCommit(), bundles, await formerRun());
+  const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
+  const hosts = registerHosts(plan, keys, privateKey, applied);
   registerRotations(plan, hosts);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
@@ -125,5 +133,6 @@ export function registerFarm(stack: string, settings: Settings): Outputs {
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
+    applied,
   };
 }

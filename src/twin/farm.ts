@@ -23,7 +23,7 @@ export interface TwinFarm {
 }
 
 /** Where the records of the stack's resources lie. */
-export const resourceFile = (stack: string): string => join(stackLayout(stack).state, "resources.json");
+export const resourceFile = (stack: string): string => join(stackLayout(stack).state, "stack.json");
 
 /** Refuses anybody but root: machines, networks and the twin's keys are root's alone. */
 export function requireRoot(): void {

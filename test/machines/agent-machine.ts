@@ -12,7 +12,7 @@ import type { Contribution, UnitState } from "../../src/host/state.ts";
 import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine, insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
-import { boot } from "../../src/twin/machines/machine.ts";
+import { boot, bootAgain, stop } from "../../src/twin/machines/machine.ts";
 import { inNamespace, openNetwork } from "../../src/twin/machines/network.ts";
 import { startPackageProxy } from "../../src/twin/machines/packages.ts";
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
@@ -64,6 +64,12 @@ export async function closeMachine(): Promise<void> {
   rmSync(keys, { recursive: true });
   await destroyStack(STACK);
   lock.release();
+}
+
+/** Switches the machine off in order and on again. */
+export async function restart(): Promise<void> {
+  await stop(STACK, HOST);
+  await bootAgain(STACK, HOST);
 }
 
 /** Runs a shell script inside that has to succeed; returns its output without the last newline. */

@@ -173,7 +173,7 @@ def verify(_):
     starts = {name: int(u["ActiveEnterTimestampMonotonic"]) for name, u in differences.unit_states.items()}
     lines = differences.lines()
     applied_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(APPLIED).st_mtime))
-    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "unconfirmed": guard.waiting() is not None, "inSync": not lines, "healthy": not unhealthy,
+    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "waitsForConfirmation": guard.waiting() is not None, "inSync": not lines, "healthy": not unhealthy,
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
@@ -221,6 +221,7 @@ def parse_arguments():
         command.set_defaults(action=action, check=False)
         if name in ("activate", "confirm"):
             command.add_argument("sha256", metavar="SHA256")
+            command.add_argument("--commit", default="unknown", help="the program's commit, for the history")
         if name == "retire":
             command.add_argument("secret", metavar="SECRET")
             command.add_argument("generation", metavar="GENERATION")
@@ -254,6 +255,7 @@ def main():
             # The timer has the last word, but not in the middle of a run.
             lock(GO_BACK_PATIENCE if arguments.action is undo_unconfirmed else 0)
             os.makedirs(HOME, 0o700, exist_ok=True)
+            os.chmod(HOME, 0o700)
             # What a killed run has left; what it left aside elsewhere goes with its transaction.
             clear_policy()
             clear_staged()

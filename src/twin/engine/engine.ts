@@ -8,6 +8,7 @@ import { applyCommand, deleteCommand, REMOTE_COMMAND } from "./remote-command.ts
 import { type Properties, ResourceState } from "./state.ts";
 
 const PROJECT = "farms";
+const STACK_REFERENCE = "pulumi:pulumi:StackReference";
 /** Marks a wrapped secret among the properties that the SDK sends (its `specialSigKey`). */
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 
@@ -71,6 +72,8 @@ class Engine {
   }
 
   async #apply(type: string, name: string, inputs: Properties): Promise<Properties> {
+    // The program asks for the outputs of its own stack, as its last run left them.
+    if (type === STACK_REFERENCE) return { ...inputs, outputs: this.#state.outputs, secretOutputNames: [] };
     this.#seen.add(ResourceState.urn({ type, name }));
     const before = this.#state.find(type, name);
     if (before !== undefined && isDeepStrictEqual(before.inputs, inputs)) {
@@ -137,13 +140,18 @@ export async function runProgram(
     PROJECT,
     stack,
     false,
+    // What Pulumi's own backends without a service call it.
+    "organization",
   );
   pulumi.runtime.setAllConfig(toConfig(settings), [`${PROJECT}:masterKey`, `${PROJECT}:privateKey`]);
   // The SDK rejects every promise that hangs on a failed resource, some long after; we report the failure itself, once.
   const quiet = (): void => {};
   process.on("unhandledRejection", quiet);
+  let outputs: Properties = {};
   try {
-    const program = pulumi.runtime.runInPulumiStack(() => import("../../../stacks/index.ts"));
+    const program = pulumi.runtime.runInPulumiStack(async () => {
+      outputs = { ...(await import("../../../stacks/index.ts")) };
+    });
     await Promise.race([program.then(() => pulumi.runtime.disconnect()), engine.failed]);
   } catch (error) {
     await engine.settle();
@@ -151,5 +159,6 @@ export async function runProgram(
   }
   process.off("unhandledRejection", quiet);
   await engine.removeUndeclared();
+  state.keepOutputs(outputs);
   return engine.summary;
 }

@@ -11,6 +11,11 @@ export interface ResourceRecord {
   readonly outputs: Properties;
 }
 
+interface Stored {
+  readonly resources: ResourceRecord[];
+  readonly outputs: Properties;
+}
+
 /**
  * The records of one stack in one file that root alone can read, replaced whole after each change. A resource is
  * known by type and name: the SDK's mock hook does not hand over its parents, and names are unique in our program.
@@ -18,11 +23,26 @@ export interface ResourceRecord {
 export class ResourceState {
   readonly #path: string;
   readonly #records: Map<string, ResourceRecord>;
+  /** What the last complete run exported. */
+  #outputs: Properties;
 
   constructor(path: string) {
     this.#path = path;
-    const stored: ResourceRecord[] = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : [];
-    this.#records = new Map(stored.map((record) => [ResourceState.urn(record), record]));
+    const stored: Stored = existsSync(path)
+      ? JSON.parse(readFileSync(path, "utf8"))
+      : { resources: [], outputs: {} };
+    this.#records = new Map(stored.resources.map((record) => [ResourceState.urn(record), record]));
+    this.#outputs = stored.outputs;
+  }
+
+  get outputs(): Properties {
+    return this.#outputs;
+  }
+
+  keepOutputs(outputs: Properties): void {
+    if (isDeepStrictEqual(this.#outputs, outputs)) return;
+    this.#outputs = outputs;
+    this.#save();
   }
 
   static urn({ type, name }: { readonly type: string; readonly name: string }): string {
@@ -51,7 +71,8 @@ export class ResourceState {
   }
 
   #save(): void {
-    writeFileSync(`${this.#path}.new`, JSON.stringify(this.all(), null, 1), { mode: 0o600 });
+    const stored: Stored = { resources: this.all(), outputs: this.#outputs };
+    writeFileSync(`${this.#path}.new`, JSON.stringify(stored, null, 1), { mode: 0o600 });
     renameSync(`${this.#path}.new`, this.#path);
   }
 }

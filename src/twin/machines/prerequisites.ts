@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statfsSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { FarmError } from "../../shell/errors.ts";
 import { STATE } from "./layout.ts";
 import { lastLines, run } from "./run.ts";
@@ -21,6 +21,10 @@ const PACKAGES: Record<string, string | undefined> = {
 
 /** Of the packages above those that would start a service of their own, which the twin doesn't use. */
 const UNWANTED_SERVICES = ["apt-cacher-ng", "haproxy"];
+
+/** With the kernel's 128, the fourteenth machine's systemd did not start. */
+const INOTIFY = "/proc/sys/fs/inotify/max_user_instances";
+const INOTIFY_INSTANCES = 1024;
 
 /**
  * At first: base image 0.3 GB, package cache 0.2 GB, twelve converged machines 6.3 GB (measured), and room to work.
@@ -45,6 +49,7 @@ export async function ensurePrerequisites(): Promise<string[]> {
   const missing = await missingPackages();
   if (missing.length > 0) await install(missing);
   await checkKernel();
+  raiseInotify();
   return missing;
 }
 
@@ -100,6 +105,12 @@ async function install(packages: string[]): Promise<void> {
 function mask(service: string): void {
   const unit = `/etc/systemd/system/${service}.service`;
   if (existsSync("/etc/systemd/system") && !existsSync(unit)) symlinkSync("/dev/null", unit);
+}
+
+/** The users of all machines share root's allowance, of which systemd and others in one machine take about ten. */
+function raiseInotify(): void {
+  if (Number(readFileSync(INOTIFY, "utf8")) < INOTIFY_INSTANCES)
+    writeFileSync(INOTIFY, String(INOTIFY_INSTANCES));
 }
 
 async function checkKernel(): Promise<void> {

@@ -1,0 +1,26 @@
+/** Which commit of the program is at work. */
+import { execFileSync } from "node:child_process";
+
+/** The repository of the program, wherever it is called from. */
+const root = new URL("../../", import.meta.url);
+
+function git(...argv: string[]): string {
+  return execFileSync("git", argv, {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  }).trim();
+}
+
+/**
+ * The commit that is checked out, 12 digits, with `+changes` when files differ from it. `unknown` where the program
+ * is no git repository or there is no git.
+ */
+export function presentCommit(): string {
+  try {
+    const commit = git("rev-parse", "--short=12", "HEAD");
+    return git("status", "--porcelain") === "" ? commit : `${commit}+changes`;
+  } catch {
+    return "unknown";
+  }
+}
