@@ -68,3 +68,10 @@ export function namedHost({ inventory }: TwinFarm, name: string): Host {
     );
   return hostOf(inventory, name);
 }
+
+/** The hosts that people named, and the guests that lose their machine with them. */
+export function withGuests(farm: TwinFarm, names: readonly string[]): string[] {
+  const hosts = new Set(names.map((name) => namedHost(farm, name).id));
+  const guests = farm.inventory.hosts.filter((h) => h.origin.kind === "guest" && hosts.has(h.origin.parent));
+  return [...new Set([...hosts, ...guests.map((g) => g.id)])];
+}
