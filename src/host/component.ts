@@ -66,9 +66,10 @@ export class FarmHost extends pulumi.ComponentResource {
       { connection: { ...connection, dialErrorLimit: -1 }, stdin: agentText },
       { customTimeouts: { create: REACHABLE_WITHIN } },
     );
-    const values = Object.fromEntries(plan.secrets.map((secret) => [secret, args.keys.secret(secret)]));
+    const values = Object.fromEntries(plan.secrets.map((name) => [name, args.keys.secret(name)]));
+    const generations = Object.fromEntries(plan.secrets.map((name) => [name, args.keys.generation(name)]));
     const secrets = this.#command("secrets", `${AGENT} secrets`, [agent], {
-      stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values })),
+      stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values, generations })),
       logging: "none",
     });
     const prepare = `${AGENT} prepare${args.adopt ? " --adopt" : ""}`;

@@ -12,7 +12,6 @@ import { mariadbMember } from "../roles/mariadb/member.ts";
 import type { ApplicationRole, ClusterRole, RoleContext } from "../roles/role.ts";
 import { databasePassword } from "../roles/secrets.ts";
 import { web } from "../roles/web.ts";
-import { generationOf } from "./keys.ts";
 
 const memberRoles: Record<Cluster["software"], ClusterRole> = { mariadb: mariadbMember };
 const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki };
@@ -22,7 +21,7 @@ function databases(context: RoleContext, cluster: Cluster): Contribution {
   const users = context.inventory.applications.filter((a) => a.database.cluster === cluster.id);
   for (const application of users) context.secret(databasePassword(application));
   const raised = users.map(databasePassword).flatMap((secret) => {
-    const generation = generationOf(context.inventory.generations, secret);
+    const generation = context.keys.generation(secret);
     return generation > 1 ? [{ secret, retire: `${AGENT} retire ${secret} ${generation}` }] : [];
   });
   return {

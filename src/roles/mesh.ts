@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { file, unit } from "../host/entries.ts";
 import type { Contribution, FileState, RotationState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
-import { generationOf } from "../plan/keys.ts";
 import type { RoleContext } from "./role.ts";
 
 const ROLE = "mesh";
@@ -47,8 +46,8 @@ function hostsFile(host: Host, peers: readonly Host[]): string {
 }
 
 /** This host's own raised key is taken up when all its peers know it, a peer's former one refused when that has turned. */
-function rotations({ inventory, host, keys }: RoleContext, peers: readonly Host[]): RotationState[] {
-  const raised = ({ id }: Host): boolean => generationOf(inventory.generations, `wireguard/${id}`) > 1;
+function rotations({ host, keys }: RoleContext, peers: readonly Host[]): RotationState[] {
+  const raised = ({ id }: Host): boolean => keys.generation(`wireguard/${id}`) > 1;
   const of = (id: string, step: Omit<RotationState, "secret">): RotationState => ({
     secret: `wireguard/${id}`,
     ...step,

@@ -58,6 +58,19 @@ export function databases(): void {
       assert.deepEqual((await good("retire database 2")).changes, []);
     });
 
+    test("a generation that was given up does not come back", async () => {
+      const former = secrets(
+        { database: "tell-nobody-1", token: "tell-nobody-2" },
+        { database: 1, token: 1 },
+      );
+      const { code, report } = await agent("secrets", former);
+      assert.equal(code, 2);
+      assert.equal(
+        report.error,
+        "generation 1 of database was given up, this host has 2: write 2 or more into generations",
+      );
+    });
+
     test("a second password that somebody adds is drift, and goes", async () => {
       const hashes = ["tell-nobody-2", "stranger"].map((p) => `mysql_native_password USING PASSWORD('${p}')`);
       await sh(`mariadb -e "ALTER USER pravka@'%' IDENTIFIED VIA ${hashes.join(" OR ")}"`);

@@ -59,15 +59,26 @@ def take_secrets(_):
     try:
         message = json.load(sys.stdin)
         host, values = message["host"], {name: value + "" for name, value in message["secrets"].items()}
+        generations = {name: int(generation) for name, generation in message["generations"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}}") from None
+        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}, \"generations\": {NAME: NUMBER}}") from None
     if host != os.uname().nodename:
         raise Refused(f"these secrets are for {host}, this host is {os.uname().nodename}")
+    refuse_former(generations)
     know_secrets(values)
     changed = load_json(SECRETS, None) != values
     if changed:
         write_file(SECRETS, json.dumps(values).encode(), 0o600)
     return {"ok": True, "changed": changed, "secrets": sorted(values)}
+
+
+def refuse_former(generations):
+    """What was given up may be known to others, so it doesn't come back, whatever an older declaration says."""
+    bundle = applied_bundle(State())
+    for name, generation in generations.items():
+        applied = int(bundle.secret.get(name, {}).get("generation", 0)) if bundle else 0
+        if generation < applied:
+            raise Refused(f"generation {generation} of {name} was given up, this host has {applied}: write {applied} or more into generations")
 
 
 def read_bundle():
