@@ -55,7 +55,7 @@ export function planOfTen(changed: readonly string[] = []): Plan {
   return {
     inventory,
     hosts: inventory.hosts.map((host) =>
-      planHost(inventory, host, [work(host.id, line(host.id))], new Set()),
+      planHost(KEYS, host, [work(host.id, line(host.id))], new Set()),
     ),
     waves: [names.filter((id) => !QUORUM.slice(1).includes(id)), ...QUORUM.slice(1).map((id) => [id])],
     flows: [],
