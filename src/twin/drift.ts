@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { askDrift } from "../drift/ask.ts";
 import { keepSightings } from "../drift/sightings.ts";
 import { exitCode, printDrift } from "../drift/view.ts";
+import { namedHost } from "../operate/farm.ts";
 import { hostPlan } from "../plan/plan.ts";
 import { commitsSince } from "../shell/commit.ts";
-import { namedHost, openRunningFarm, type TwinFarm } from "./farm.ts";
+import { openRunningFarm, type TwinFarm } from "./farm.ts";
 import type { HostHealth } from "./health.ts";
 import { stackLayout } from "./machines/layout.ts";
 
