@@ -1,6 +1,7 @@
 /** The command line. Each command's work is imported when it is asked for, so that `plan` stays quick. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FarmError } from "./errors.ts";
+import { addOperatorCommands } from "./operator-commands.ts";
 
 const DEFAULT_STACK = "lab";
 
@@ -53,6 +54,10 @@ program
     const { diff } = await import("./diff.ts");
     process.exitCode = await diff(commit, stack, options);
   });
+
+addOperatorCommands(program, DEFAULT_STACK, async (stack) =>
+  (await import("../operate/farm.ts")).openFarm(stack),
+);
 
 const twin = program
   .command("twin")
@@ -159,6 +164,10 @@ program
         runs: options.runs,
       });
   });
+
+addOperatorCommands(twin, DEFAULT_STACK, async (stack) =>
+  (await import("../twin/farm.ts")).openRunningFarm(stack),
+);
 
 /** Failures that a person can mend are said in plain words; anything else is a defect and shows its stack. */
 function report(error: unknown): void {
