@@ -8,21 +8,14 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { hostPlan } from "../src/plan/plan.ts";
+import type { Checked } from "../src/twin/drills/record.ts";
+import { spreadOf } from "../src/twin/drills/report.ts";
 import { groupPath } from "../src/twin/machines/cgroup.ts";
 import { machineGroup } from "../src/twin/machines/inside.ts";
 import { generatedInventory, planOf } from "../test/fast/farms.ts";
-import {
-  bootHosts,
-  cutPower,
-  DATABASES,
-  killHosts,
-  type Measured,
-  offAndOn,
-  underEdits,
-  underInserts,
-  writerOf,
-} from "../test/machines/faults.ts";
+import { bootHost, drilled, killHost, realDrill, underEdits, writerOf } from "../test/machines/faults.ts";
 import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, ROOT } from "../test/machines/lab-farm.ts";
+import { measureTen } from "./ten/measure.ts";
 
 interface Row {
   readonly what: string;
@@ -171,15 +164,14 @@ async function memory(): Promise<Row[]> {
   ];
 }
 
-function measured(what: string, how: string, runs: readonly Measured[]): Row[] {
-  const lost = runs.map((m) => m.lost);
-  const acknowledged = runs.reduce((sum, m) => sum + m.acknowledged, 0);
+function measured(what: string, how: string, runs: readonly Checked[]): Row[] {
+  const acknowledged = runs.reduce((sum, c) => sum + c.acknowledged, 0);
   return [
-    { what: `${what}: longest gap`, how, figures: runs.map((m) => m.gap), unit: "s" },
+    { what: `${what}: longest gap`, how, figures: runs.map((c) => c.gap), unit: "s" },
     {
       what: `${what}: acknowledged and lost`,
       how: `of ${acknowledged} acknowledged in all runs`,
-      figures: lost,
+      figures: runs.map((c) => c.lost),
       unit: "writes",
     },
   ];
@@ -187,11 +179,11 @@ function measured(what: string, how: string, runs: readonly Measured[]): Row[] {
 
 async function writerKilled(): Promise<Row[]> {
   const lab = await labUp();
-  const runs: Measured[] = [];
+  const runs: Checked[] = [];
   for (let run = 0; run < 10; run += 1) {
     const writer = await writerOf(lab);
-    runs.push(await underEdits(lab, () => killHosts(lab, [writer])));
-    await bootHosts([writer]);
+    runs.push(await underEdits(lab, () => killHost(lab, writer)));
+    await bootHost(lab, writer);
     await awaitGreen(lab, 60);
   }
   return measured("writer's machine killed", "page edits through the edge, one after another, 10 runs", runs);
@@ -199,19 +191,27 @@ async function writerKilled(): Promise<Row[]> {
 
 async function powerCuts(): Promise<Row[]> {
   const lab = await labUp();
-  const cutOnce = async (): Promise<Measured> => {
-    const found = await underInserts(lab, () => offAndOn(lab, cutPower));
-    await awaitGreen(lab, 60);
+  const runs = async (name: string, count: number): Promise<Checked[]> => {
+    const found: Checked[] = [];
+    for (let run = 0; run < count; run += 1) {
+      const { checked, failures } = await drilled(lab, realDrill(name));
+      if (checked === null) throw new Error(failures.join("; "));
+      found.push(checked);
+    }
     return found;
   };
-  const flushed = [await cutOnce(), await cutOnce(), await cutOnce()];
-  for (const host of DATABASES)
-    await on(lab, host, "mariadb", "SET GLOBAL innodb_flush_log_at_trx_commit = 0");
-  const how = "power of db1, db2, db3 cut at once and switched on again, inserts through web1's proxy";
+  const how =
+    "power of all members cut at once and switched on again, inserts through the web hosts' proxies";
   return [
-    ...measured("power cut", `${how}, 3 runs`, flushed),
-    ...measured("power cut, flush 0", `${how}, once`, [await cutOnce()]),
+    ...measured("power cut", `${how}, 3 runs`, await runs("power-cut", 3)),
+    ...measured("power cut, flush 0", `${how}, once`, await runs("power-cut-control", 1)),
   ];
+}
+
+/** The comparison with other tools: the same work on ten machines. */
+async function ten(): Promise<Row[]> {
+  const how = "whole process, start of Node and check of all hosts included, 10 runs";
+  return (await measureTen()).map((row) => ({ ...row, unit: "s", how }));
 }
 
 const benches: Record<string, () => Promise<Row[]>> = {
@@ -223,15 +223,8 @@ const benches: Record<string, () => Promise<Row[]>> = {
   purge: upFromImage,
   writer: writerKilled,
   power: powerCuts,
+  ten,
 };
-
-function median(figures: readonly number[]): number {
-  const sorted = [...figures].sort((a, b) => a - b);
-  return (
-    ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) /
-    2
-  );
-}
 
 const short = (figure: number): string => figure.toFixed(figure >= 100 || Number.isInteger(figure) ? 0 : 2);
 
@@ -249,8 +242,8 @@ async function main(names: readonly string[]): Promise<void> {
     if (names.length > 0 && !names.includes(name)) continue;
     process.stderr.write(`bench: ${name}\n`);
     for (const { what, figures, unit, how } of await bench()) {
-      const all = [Math.min(...figures), median(figures), Math.max(...figures)];
-      table.push([what, ...all.map(short), unit, how]);
+      const { min, median, max } = spreadOf(figures);
+      table.push([what, ...[min, median, max].map(short), unit, how]);
     }
   }
   process.stdout.write(`${table}\n`);

@@ -41,9 +41,43 @@ function failureDomain(host: Farm["hosts"][number]): string {
   return host.origin.kind === "guest" ? host.origin.parent : host.id;
 }
 
+const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
+const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+
 /**
- * Turns a farm's declaration and its stack's configuration into a checked inventory.
- * Throws one FarmError (exit code 2) that lists everything that is wrong, each with its place and what to write.
+ * Puts every list in the order of names, so that nothing that is made from an inventory depends on the order in which
+ * a farm is written down. Three orders have a meaning and stay: an application's first host name (the one that people
+ * see), nameservers and an administrator's languages (the first is asked, or spoken, first).
+ */
+function inOrder(inventory: Inventory): Inventory {
+  return {
+    ...inventory,
+    sites: inventory.sites.toSorted(byId),
+    hosts: inventory.hosts.toSorted(byId),
+    clusters: inventory.clusters
+      .map((cluster) => ({ ...cluster, members: cluster.members.toSorted() }))
+      .sort(byId),
+    applications: inventory.applications
+      .map((application) => {
+        const [first, ...others] = application.hostnames;
+        return {
+          ...application,
+          hostnames: first === undefined ? [] : [first, ...others.sort()],
+          nodes: application.nodes.toSorted(),
+        };
+      })
+      .sort(byId),
+    domains: inventory.domains.toSorted(byName),
+    edge: { ...inventory.edge, hosts: inventory.edge.hosts.toSorted() },
+    administrators: inventory.administrators
+      .map((administrator) => ({ ...administrator, keys: administrator.keys.toSorted() }))
+      .sort(byName),
+  };
+}
+
+/**
+ * Turns a farm's declaration and its stack's configuration into a checked inventory, its lists in the order of
+ * names. Throws one FarmError (exit code 2) that lists everything that is wrong, each with its place and what to write.
  */
 export function loadInventory(stack: string, declaration: FarmDeclaration, config: unknown): Inventory {
   const farm = parse(farmSchema, declaration, `stacks/${stack}.ts`);
@@ -68,7 +102,7 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
   };
   const problems = findProblems(inventory, settings);
   if (problems.length > 0) throw refusal(`stacks/${stack}.ts and its configuration`, problems);
-  return inventory;
+  return inOrder(inventory);
 }
 
 /** A host by its name. The inventory has been checked: an unknown name is a defect of ours. */

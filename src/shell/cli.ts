@@ -1,5 +1,5 @@
 /** The command line. Each command's work is imported when it is asked for, so that `plan` stays quick. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { FarmError } from "./errors.ts";
 
 const DEFAULT_STACK = "lab";
@@ -10,6 +10,12 @@ function parsePort(text: string): number {
   if (!Number.isInteger(port) || port < 1024 || port > 65000)
     throw new InvalidArgumentError("write a number from 1024 to 65000");
   return port;
+}
+
+function parseRuns(text: string): number {
+  const runs = Number(text);
+  if (!Number.isInteger(runs) || runs < 1) throw new InvalidArgumentError("write a number from 1 on");
+  return runs;
 }
 
 const program = new Command("farm")
@@ -32,6 +38,20 @@ program
     const { previewPlan } = await import("./stack.ts");
     const { printPlan } = await import("./plan-view.ts");
     process.stdout.write(printPlan(previewPlan(stack), options));
+  });
+
+program
+  .command("diff")
+  .description(
+    "what the working tree changes on every host since a commit; exit code 1 if anything, 2 if it can't tell; needs no engine, cloud, password or root",
+  )
+  .argument("<commit>", "a commit, branch or tag")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .addOption(new Option("--json", "for programs").conflicts("markdown"))
+  .option("--markdown", "for a comment on a pull request")
+  .action(async (commit: string, stack: string, options: { json?: boolean; markdown?: boolean }) => {
+    const { diff } = await import("./diff.ts");
+    process.exitCode = await diff(commit, stack, options);
   });
 
 const twin = program
@@ -121,6 +141,23 @@ twin
   .action(async (stack: string, options: { purge?: boolean }) => {
     const { down } = await import("../twin/commands.ts");
     await down(stack, options.purge === true);
+  });
+
+program
+  .command("drill")
+  .description("break the twin under a stream of writes, put it back, and tell what was refused and lost")
+  .argument("<name>", "a drill, `all`, or `list`, which shows them")
+  .option("--target <hosts...>", "the hosts to break, in place of the drill's own")
+  .option("--runs <count>", "how often", parseRuns, 1)
+  .option("--stack <stack>", "the stack", DEFAULT_STACK)
+  .action(async (name: string, options: { target?: string[]; runs: number; stack: string }) => {
+    const { drill, listDrills } = await import("../twin/drills/command.ts");
+    if (name === "list") process.stdout.write(listDrills());
+    else
+      process.exitCode = await drill(options.stack, name, {
+        targets: options.target ?? [],
+        runs: options.runs,
+      });
   });
 
 /** Failures that a person can mend are said in plain words; anything else is a defect and shows its stack. */

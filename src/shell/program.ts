@@ -28,7 +28,7 @@ type PrivateKey = pulumi.Output<string> | undefined;
  * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
  * before is done. Only Proxmox hosts can't wait for their guests, which are made after them.
  */
-function registerHosts(
+export function registerHosts(
   plan: Plan,
   keys: Keys,
   privateKey: PrivateKey,
@@ -77,6 +77,21 @@ function registerHosts(
 }
 
 /**
+ * Registers the end of rotations, where a secret's generation was raised: when every host has its configuration, and
+ * so takes the new value beside the former, hosts turn to it one by one, and when all have, the former is refused.
+ */
+function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): void {
+  const register = (step: "turn" | "retire", id: string, after: pulumi.Resource[]): pulumi.Resource[] => {
+    const commands = hostPlan(plan, id).state.rotations.flatMap((rotation) => rotation[step] ?? []);
+    const host = hosts.get(id);
+    return commands.length > 0 && host ? [host.rotate(step, commands, after)] : [];
+  };
+  const done: pulumi.Resource[] = [...hosts.values()].map((host) => host.confirmed);
+  for (const id of plan.waves.flat()) done.push(...register("turn", id, [...done]));
+  for (const id of plan.waves.flat()) register("retire", id, done);
+}
+
+/**
  * Registers all resources of a stack. Throws a FarmError (exit code 2) for anything wrong in the declaration or the
  * settings, before the first resource.
  */
@@ -89,6 +104,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   const applied = appliedBy(presentCommit(), bundles, await formerRun());
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
   const hosts = registerHosts(plan, keys, privateKey, applied);
+  registerRotations(plan, hosts);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
     if (found === undefined) throw new Error(`host ${id} is in no wave`);

@@ -11,12 +11,15 @@ import { FarmError } from "./errors.ts";
 /** A stack's settings under `farms:` without that prefix; secrets of the engine are left out. */
 export type Settings = Record<string, unknown>;
 
+/** What the program says, and has always said, of a stack without a declaration: `farm diff` knows that of other commits by it. */
+export const notDeclared = (stack: string): string => `no stack "${stack}" is declared`;
+
 /** The farm that a stack declares. Throws a FarmError (exit code 2) that names the stacks there are. */
 export function declarationOf(stack: string): FarmDeclaration {
   const declaration = declarations[stack];
   if (declaration === undefined)
     throw new FarmError(
-      `no stack "${stack}" is declared; there is: ${Object.keys(declarations).join(", ")}`,
+      `${notDeclared(stack)}; there is: ${Object.keys(declarations).join(", ")}`,
       "name one of these, or declare it in stacks/declarations.ts",
       2,
     );

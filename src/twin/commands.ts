@@ -1,8 +1,10 @@
 /** The smaller commands on a running twin: a shell, pulling plugs and putting them back, powering off. */
 import { spawn } from "node:child_process";
+import { namedHost } from "../operate/farm.ts";
 import { FarmError } from "../shell/errors.ts";
 import { declarationOf } from "../shell/stack.ts";
-import { namedHost, openRunningFarm, requireRoot, type TwinFarm } from "./farm.ts";
+import { undoLeftFault } from "./drills/left-over.ts";
+import { openRunningFarm, requireRoot, withGuests } from "./farm.ts";
 import { askHosts, type HostHealth, isGreen } from "./health.ts";
 import { isRunning } from "./machines/inside.ts";
 import { lockStack } from "./machines/lock.ts";
@@ -19,13 +21,6 @@ export async function shellOn(stack: string, name: string, argv: readonly string
     child.on("error", reject);
     child.on("exit", (code) => resolve(code ?? 255));
   });
-}
-
-/** The hosts that people named, and the guests that lose their machine with them. */
-function withGuests(farm: TwinFarm, names: readonly string[]): string[] {
-  const hosts = new Set(names.map((name) => namedHost(farm, name).id));
-  const guests = farm.inventory.hosts.filter((h) => h.origin.kind === "guest" && hosts.has(h.origin.parent));
-  return [...new Set([...hosts, ...guests.map((g) => g.id)])];
 }
 
 /**
@@ -45,7 +40,10 @@ export async function breakHosts(stack: string, names: readonly string[], power:
   process.stdout.write(`off: ${hosts.join(", ")}\nput back: farm twin mend\n`);
 }
 
-/** Boots the hosts that are off: those named, or all. Throws a FarmError when a host is not declared. */
+/**
+ * Boots the hosts that are off, those named or all, and undoes the fault of a drill that was killed. Throws a FarmError
+ * when a host is not declared.
+ */
 export async function mendHosts(stack: string, names: readonly string[]): Promise<void> {
   const farm = await openRunningFarm(stack);
   const wanted = names.length > 0 ? withGuests(farm, names) : farm.inventory.hosts.map((h) => h.id);
@@ -54,6 +52,8 @@ export async function mendHosts(stack: string, names: readonly string[]): Promis
   try {
     const off = wanted.filter((host) => !isRunning(stack, host));
     await Promise.all(off.map((host) => bootAgain(stack, host)));
+    const fault = await undoLeftFault(farm);
+    if (fault !== undefined) process.stdout.write(`undone: ${fault}\n`);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     process.stdout.write(
       off.length === 0 ? "nothing was off\n" : `running after ${seconds} s: ${off.join(", ")}\n`,

@@ -1,7 +1,8 @@
 /** What the hosts say of themselves: their agents' own verification, asked over SSH on all of them at once. */
-
+import { setTimeout as pause } from "node:timers/promises";
 import { AGENT } from "../host/agent.ts";
 import { hostPlan } from "../plan/plan.ts";
+import { FarmError } from "../shell/errors.ts";
 import type { TwinFarm } from "./farm.ts";
 import { isRunning } from "./machines/inside.ts";
 import { lastLines } from "./machines/run.ts";
@@ -68,3 +69,27 @@ export function askHosts(farm: TwinFarm): Promise<HostHealth[]> {
 
 export const isGreen = (health: HostHealth): boolean =>
   health.unreachable === undefined && health.unhealthy.length === 0;
+
+/**
+ * Asks all hosts until every probe says yes.
+ * @param limit seconds, then a FarmError that names those that do not, and why
+ * @param say is told after each round what is not well yet
+ * @param signal ends the wait, with an AbortError
+ */
+export async function awaitHealth(
+  farm: TwinFarm,
+  limit: number,
+  { say, signal }: { say?: (text: string) => void; signal?: AbortSignal } = {},
+): Promise<HostHealth[]> {
+  const end = performance.now() + limit * 1000;
+  for (;;) {
+    const health = await askHosts(farm);
+    const red = health.filter((h) => !isGreen(h));
+    if (red.length === 0) return health;
+    const why = red.map((h) => `${h.host}: ${h.unreachable ?? h.unhealthy.join("; ")}`);
+    say?.(why.join(" | "));
+    if (performance.now() > end)
+      throw new FarmError(`not healthy within ${limit} s\n${why.map((w) => `  - ${w}`).join("\n")}`);
+    await pause(500, undefined, signal && { signal });
+  }
+}

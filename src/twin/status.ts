@@ -1,20 +1,12 @@
 /** `farm twin status`: what runs, what is unwell, what waits to be applied. Reads only. */
 import Table from "cli-table3";
 import { hostOf } from "../inventory/load.ts";
-import type { Application, Cluster } from "../inventory/schema.ts";
+import type { Application } from "../inventory/schema.ts";
+import { clusterStates, type MemberState } from "./cluster-state.ts";
+import { nameOf, type WrittenFault, writtenFault } from "./drills/left-over.ts";
 import { openRunningFarm, type TwinFarm } from "./farm.ts";
 import { askHosts, type HostHealth, isGreen } from "./health.ts";
 import { runInNamespace } from "./machines/network.ts";
-
-/** What a member of a MariaDB cluster answers on its state port; null where it has no answer. */
-interface MemberState {
-  readonly host: string;
-  readonly status: string | null;
-  readonly state: string | null;
-  readonly size: number | null;
-  readonly committed: number | null;
-  readonly writer: boolean;
-}
 
 interface ApplicationState {
   readonly application: string;
@@ -25,33 +17,14 @@ interface ApplicationState {
 }
 
 export interface Status {
+  /** The fault of a drill that is under way, or that one left when it was killed. */
+  readonly fault: WrittenFault | null;
   readonly hosts: readonly HostHealth[];
   readonly clusters: Readonly<Record<string, readonly MemberState[]>>;
   readonly applications: readonly ApplicationState[];
 }
 
-/** Port on which a member tells its state (src/roles/mariadb). */
-const STATE_PORT = 9200;
 const DAY = 24 * 3600 * 1000;
-
-async function memberState(farm: TwinFarm, host: string): Promise<MemberState> {
-  const nothing = { host, status: null, state: null, size: null, committed: null, writer: false };
-  const url = `http://${hostOf(farm.inventory, host).mesh}:${STATE_PORT}/state`;
-  try {
-    const { code, stdout } = await farm.ssh.run(farm.target(host), `curl -fsS --max-time 3 ${url}`, {
-      limit: 15,
-    });
-    if (code !== 0) return nothing;
-    const { wsrep, writer, name = host } = JSON.parse(stdout);
-    return { ...nothing, ...wsrep, host, writer: writer === true || writer === name };
-  } catch {
-    return nothing;
-  }
-}
-
-function clusterStates(farm: TwinFarm, cluster: Cluster): Promise<MemberState[]> {
-  return Promise.all(cluster.members.map((member) => memberState(farm, member)));
-}
 
 async function answerOf(farm: TwinFarm, host: string, address: string, name: string): Promise<number> {
   const command = `curl -sS -o /dev/null -w '%{http_code}' --max-time 10 --location --resolve '${name}:80:${address}' http://${name}/`;
@@ -93,7 +66,12 @@ export async function readStatus(farm: TwinFarm): Promise<Status> {
     Promise.all(clusters.map(async (c) => [c.id, await clusterStates(farm, c)] as const)),
     Promise.all(applications.map((a) => applicationState(farm, a))),
   ]);
-  return { hosts, clusters: Object.fromEntries(clusterList), applications: applicationList };
+  return {
+    fault: writtenFault(farm.stack) ?? null,
+    hosts,
+    clusters: Object.fromEntries(clusterList),
+    applications: applicationList,
+  };
 }
 
 function hostRow(health: HostHealth): string[] {
@@ -112,7 +90,7 @@ function hostRow(health: HostHealth): string[] {
   ];
 }
 
-function people({ hosts, clusters, applications }: Status): string {
+function people({ fault, hosts, clusters, applications }: Status): string {
   const style = { head: [], border: [] };
   const hostTable = new Table({
     head: ["host", "machine", "health", "units", "drift", "changes"],
@@ -137,7 +115,11 @@ function people({ hosts, clusters, applications }: Status): string {
     const said = Object.entries(answers).map(([host, code]) => `${host}: ${code === 0 ? "nothing" : code}`);
     applicationTable.push([application, said.join(", "), days === null ? "none seen" : `${days} days`]);
   }
-  return `${hostTable}\n${clusterTable}\n${applicationTable}\n`;
+  const drill =
+    fault === null
+      ? ""
+      : `A drill's fault is in force: ${nameOf(fault)}. If no drill runs any more: farm twin mend\n`;
+  return `${hostTable}\n${clusterTable}\n${applicationTable}\n${drill}`;
 }
 
 /**
@@ -148,5 +130,6 @@ export async function status(stack: string, json: boolean): Promise<number> {
   const found = await readStatus(await openRunningFarm(stack));
   process.stdout.write(json ? `${JSON.stringify(found, null, 1)}\n` : people(found));
   const answers = found.applications.flatMap((a) => Object.values(a.answers));
-  return found.hosts.every(isGreen) && answers.every((code) => code === 200) ? 0 : 1;
+  const well = found.hosts.every(isGreen) && answers.every((code) => code === 200);
+  return well && found.fault === null ? 0 : 1;
 }

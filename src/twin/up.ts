@@ -1,17 +1,15 @@
 /** `farm twin up`: from whatever is there to the declared farm, running and healthy. */
-
-import { setTimeout as pause } from "node:timers/promises";
 import Table from "cli-table3";
 import { Listr, PRESET_TIMER } from "listr2";
 import type { Host } from "../inventory/schema.ts";
-import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
+import { undoLeftFault } from "./drills/left-over.ts";
 import { keepSeen } from "./drift.ts";
 import { runProgram, type Summary } from "./engine/engine.ts";
 import { ResourceState } from "./engine/state.ts";
-import { openFarm, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
-import { askHosts, type HostHealth, isGreen } from "./health.ts";
+import { openTwin, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
+import { awaitHealth, type HostHealth } from "./health.ts";
 import { ensureImage } from "./machines/image.ts";
 import { lockStack } from "./machines/lock.ts";
 import { boot, bootAgain, listMachines } from "./machines/machine.ts";
@@ -60,21 +58,6 @@ async function bootMachines(farm: TwinFarm): Promise<string[]> {
   return [...first.map((host) => host.id), ...again];
 }
 
-/** Asks all hosts until every probe says yes. Throws a FarmError that names those that do not. */
-async function awaitHealth(farm: TwinFarm, say: (text: string) => void): Promise<HostHealth[]> {
-  const end = performance.now() + HEALTHY_WITHIN * 1000;
-  for (;;) {
-    const health = await askHosts(farm);
-    const red = health.filter((h) => !isGreen(h));
-    if (red.length === 0) return health;
-    const why = red.map((h) => `${h.host}: ${h.unreachable ?? h.unhealthy.join("; ")}`);
-    say(why.join(" | "));
-    if (performance.now() > end)
-      throw new FarmError(`not healthy within ${HEALTHY_WITHIN} s\n${why.map((w) => `  - ${w}`).join("\n")}`);
-    await pause(500);
-  }
-}
-
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;
 const timer = { ...PRESET_TIMER, field: seconds };
 
@@ -91,7 +74,7 @@ function tasks(stack: string, port: number): Listr<Context> {
       {
         title: "Declaration",
         task: async (context, task) => {
-          context.farm = await openFarm(stack);
+          context.farm = await openTwin(stack);
           await refuseBusyPorts(context.farm, port);
           task.title += `: ${context.farm.inventory.hosts.length} hosts`;
         },
@@ -110,6 +93,8 @@ function tasks(stack: string, port: number): Listr<Context> {
           for (const host of dedicated(context.farm)) context.servers.push(await servePct(stack, host.id));
           const booted = await bootMachines(context.farm);
           if (booted.length > 0) task.title += `: booted ${booted.join(", ")}`;
+          const fault = await undoLeftFault(context.farm);
+          if (fault !== undefined) task.title += `; undid ${fault}`;
         },
       },
       {
@@ -117,9 +102,11 @@ function tasks(stack: string, port: number): Listr<Context> {
         task: async (context, task) => {
           const { farm } = context;
           const state = new ResourceState(resourceFile(stack));
-          context.summary = await runProgram(stack, farm.settings, state, farm.ssh, (line) => {
+          const say = (line: string): void => {
             task.output = line;
-          });
+          };
+          const program = async () => ({ ...(await import("../../stacks/index.ts")) });
+          context.summary = await runProgram(stack, farm.settings, state, farm.ssh, say, program);
           const { created, updated, deleted, unchanged } = context.summary;
           task.title += `: ${created.length} created, ${updated.length} updated, ${deleted.length} deleted, ${unchanged} unchanged`;
         },
@@ -127,8 +114,10 @@ function tasks(stack: string, port: number): Listr<Context> {
       {
         title: "Health",
         task: async (context, task) => {
-          context.health = await awaitHealth(context.farm, (text) => {
-            task.output = text;
+          context.health = await awaitHealth(context.farm, HEALTHY_WITHIN, {
+            say: (text) => {
+              task.output = text;
+            },
           });
           keepSeen(context.farm, context.health);
           task.title += `: ${context.health.reduce((sum, h) => sum + h.probes, 0)} probes say yes`;

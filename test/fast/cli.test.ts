@@ -18,7 +18,7 @@ test("help explains the commands", () => {
 test("wrong input ends with 2, one message, and nothing on stdout", () => {
   const wrong: [string[], RegExp][] = [
     [["plan", "nowhere"], /no stack "nowhere" is declared; there is: lab/],
-    [["plan", "--host", "db9"], /no host "db9"\n {2}name one of: zhelezo1, db1/],
+    [["plan", "--host", "db9"], /no host "db9"\n {2}name one of: db1, db2/],
     [["twin", "up", "--port", "80"], /write a number from 1024 to 65000/],
     [["twin", "dance"], /unknown command 'dance'/],
   ];

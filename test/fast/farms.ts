@@ -23,8 +23,12 @@ export function planOf(inventory: Inventory): Plan {
 /**
  * A farm of `count` hosts (a multiple of ten): for each ten hosts a Proxmox host, a cluster of three, and an application
  * on six web nodes; in the first three tens the last of these is an edge host instead, which serves all applications.
+ * `change` has edited declaration and settings before they are read.
  */
-export function generatedInventory(count: number): Inventory {
+export function generatedInventory(
+  count: number,
+  change: (farm: FarmDeclaration, settings: Settings) => void = () => {},
+): Inventory {
   const groups = Array.from({ length: count / 10 }, (_, group) => group);
   const address = (network: number, group: number, number: number): string =>
     `10.${network}.${group % 250}.${Math.floor(group / 250) * 20 + number + 1}`;
@@ -38,7 +42,7 @@ export function generatedInventory(count: number): Inventory {
     ...(group < edges ? [`edge${group}`] : []),
   ];
   const farm: FarmDeclaration = {
-    ...lab,
+    ...structuredClone(lab),
     hosts: groups.flatMap((group) =>
       names(group).map((id, index) => ({
         id,
@@ -73,5 +77,7 @@ export function generatedInventory(count: number): Inventory {
   const addresses = Object.fromEntries(
     groups.flatMap((group) => names(group).map((id, index) => [id, address(90, group, index)])),
   );
-  return loadInventory("generated", farm, { ...readSettings("lab"), addresses });
+  const settings = { ...readSettings("lab"), addresses };
+  change(farm, settings);
+  return loadInventory("generated", farm, settings);
 }

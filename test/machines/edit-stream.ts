@@ -1,8 +1,9 @@
 /**
- * Edits pages one after another until it is told to stop, and prints each attempt as a line of JSON: its title, when
- * it began and ended (milliseconds since 1970), and whether the wiki acknowledged it. Runs inside the twin's network.
+ * Edits pages one after another until it is told to stop, and prints each attempt as a line of JSON, in the words of a
+ * drill's record. Page PREFIX/N is attempt number N. Runs inside the twin's network.
  * Arguments: HOST PORT NAME PREFIX; the administrator's password is in WIKI_PASSWORD.
  */
+import type { Attempt } from "../../src/twin/drills/record.ts";
 import { Wiki } from "./wiki.ts";
 
 const [host = "", port = "", name = "", prefix = ""] = process.argv.slice(2);
@@ -13,16 +14,16 @@ process.on("SIGTERM", () => {
 });
 
 await wiki.logIn("Admin", process.env.WIKI_PASSWORD ?? "");
-for (let number = 1; !stopping; number += 1) {
-  const title = `${prefix}/${number}`;
+for (let n = 1; !stopping; n += 1) {
   const began = Date.now();
-  let why = "";
+  let error = "";
   try {
-    await wiki.edit(title, `edit ${number}`, 30);
-  } catch (error) {
-    why = (error as Error).message;
+    await wiki.edit(`${prefix}/${n}`, `edit ${n}`, 30);
+  } catch (reason) {
+    error = (reason as Error).message;
   }
-  process.stdout.write(
-    `${JSON.stringify({ title, began, ended: Date.now(), acknowledged: why === "", why })}\n`,
-  );
+  // What an error of the wiki means for the database, it does not say.
+  const outcome = error === "" ? "ok" : "doubt";
+  const attempt: Attempt = { writer: 1, n, began, ended: Date.now(), outcome, error };
+  process.stdout.write(`${JSON.stringify(attempt)}\n`);
 }

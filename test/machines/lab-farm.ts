@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRunningFarm, type TwinFarm } from "../../src/twin/farm.ts";
-import { askHosts, isGreen } from "../../src/twin/health.ts";
+import { awaitHealth } from "../../src/twin/health.ts";
 import { inNamespace } from "../../src/twin/machines/network.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
 
@@ -77,21 +77,18 @@ export async function on(lab: TwinFarm, host: string, command: string, input?: s
 /** Waits until every probe of every host says yes. Returns the seconds that took. */
 export async function awaitGreen(lab: TwinFarm, limit: number): Promise<number> {
   const began = performance.now();
-  for (;;) {
-    const red = (await askHosts(lab)).filter((h) => !isGreen(h));
-    const passed = (performance.now() - began) / 1000;
-    if (red.length === 0) return passed;
-    assert(passed < limit, `not healthy within ${limit} s: ${JSON.stringify(red)}`);
-  }
+  await awaitHealth(lab, limit);
+  return (performance.now() - began) / 1000;
 }
 
-/** A program of this folder at work inside the twin's network; `stop` ends it and gives its lines of output. */
+/** A program of this folder at work inside a twin's network; `stop` ends it and gives its lines of output. */
 export function client(
+  { stack }: TwinFarm,
   name: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): { stop(): Promise<string[]> } {
-  const [command = "", ...rest] = inNamespace("lab", [
+  const [command = "", ...rest] = inNamespace(stack, [
     process.execPath,
     join(import.meta.dirname, name),
     ...args,

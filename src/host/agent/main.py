@@ -10,6 +10,7 @@
     farm-agent verify            compare the host with what was applied last; changes nothing
     farm-agent drift [--keep FILE]  the same more closely, and what no bundle declares, as diffs; changes nothing, but
                                  writes what it found, in short, to a file for monitoring
+    farm-agent retire SECRET N   refuse what was good before generation N of a secret: nobody has it any more
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
 2 refused and nothing was touched, 3 this host had a life before the farm and was only looked at, 75 another run holds
@@ -43,6 +44,7 @@ import guard
 from activation import activate, finish, make_so
 from baseline import BASELINE
 from bundle import Bundle
+from databases import retire_passwords
 from differences import Differences
 from packages import POLICY, clear_policy, download
 from probes import probe_all
@@ -60,15 +62,26 @@ def take_secrets(_):
     try:
         message = json.load(sys.stdin)
         host, values = message["host"], {name: value + "" for name, value in message["secrets"].items()}
+        generations = {name: int(generation) for name, generation in message["generations"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}}") from None
+        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}, \"generations\": {NAME: NUMBER}}") from None
     if host != os.uname().nodename:
         raise Refused(f"these secrets are for {host}, this host is {os.uname().nodename}")
+    refuse_former(generations)
     know_secrets(values)
     changed = load_json(SECRETS, None) != values
     if changed:
         write_file(SECRETS, json.dumps(values).encode(), 0o600)
     return {"ok": True, "changed": changed, "secrets": sorted(values)}
+
+
+def refuse_former(generations):
+    """What was given up may be known to others, so it doesn't come back, whatever an older declaration says."""
+    bundle = applied_bundle(State())
+    for name, generation in generations.items():
+        applied = int(bundle.secret.get(name, {}).get("generation", 0)) if bundle else 0
+        if generation < applied:
+            raise Refused(f"generation {generation} of {name} was given up, this host has {applied}: write {applied} or more into generations")
 
 
 def read_bundle():
@@ -183,6 +196,16 @@ def look_for_drift(arguments):
     return drift(arguments)
 
 
+def retire(arguments):
+    """Called when no client is left that has a former value of a raised secret."""
+    state = State()
+    bundle = applied_bundle(state)
+    applied = bundle and bundle.secret.get(arguments.secret, {}).get("generation")
+    if applied != arguments.generation:
+        raise Refused(f"generation {arguments.generation} of {arguments.secret} is not applied here, but {applied or 'none'}")
+    return {"ok": True, "changes": retire_passwords(arguments.secret, bundle, state, load_secrets())}
+
+
 def lock(limit):
     """One change at a time; the kernel frees the lock when its holder dies, however it dies. Waits for it `limit` seconds."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -211,13 +234,16 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="farm-agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
-               "go-back": undo_unconfirmed, "apply": apply, "verify": verify, "drift": look_for_drift}
+               "go-back": undo_unconfirmed, "apply": apply, "verify": verify, "drift": look_for_drift, "retire": retire}
     for name, action in actions.items():
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
         if name in ("activate", "confirm"):
             command.add_argument("sha256", metavar="SHA256")
             command.add_argument("--commit", default="unknown", help="the program's commit, for the history")
+        if name == "retire":
+            command.add_argument("secret", metavar="SECRET")
+            command.add_argument("generation", metavar="GENERATION")
         if name == "confirm":
             command.add_argument("--again", action="store_true", help="make the change again if the host went back meanwhile")
         if name in ("prepare", "apply"):

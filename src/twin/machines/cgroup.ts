@@ -132,10 +132,21 @@ export function isPopulated(group: string): boolean {
 export async function freeze(group: string): Promise<void> {
   writeFileSync(join(groupPath(group), "cgroup.freeze"), "1");
   await waitUntil(
-    () => eventOf(group, "frozen"),
+    () => isFrozen(group),
     10,
     () => `the processes of ${group} did not freeze within 10 s`,
   );
+}
+
+/** Lets the processes of a frozen group go on; nothing happens to others, or where there is no such group. */
+export function thaw(group: string): void {
+  const file = join(groupPath(group), "cgroup.freeze");
+  if (existsSync(file)) writeFileSync(file, "0");
+}
+
+/** Whether all processes of the group stand still. */
+export function isFrozen(group: string): boolean {
+  return eventOf(group, "frozen");
 }
 
 /** Kills all processes of the group at once (SIGKILL) and removes it; nothing happens when there is none. */

@@ -40,6 +40,16 @@ export function insideMachine(stack: string, name: string, argv: readonly string
   ];
 }
 
+/**
+ * A command of this computer as it runs in a machine's own network, which its packet filter can't tell from the
+ * machine's own. Throws a FarmError when the machine isn't up.
+ */
+export function inNetworkOf(stack: string, name: string, argv: readonly string[]): string[] {
+  const pid = initProcess(stack, name);
+  if (pid === undefined) throw new FarmError(`${name} is not running`);
+  return ["nsenter", "--target", String(pid), "--net", ...argv];
+}
+
 /** Runs a command inside a machine and returns its exit code and output. */
 export function inMachine(
   stack: string,

@@ -22,10 +22,11 @@ import {
   processesIn,
   removeGroup,
   startDetached,
+  thaw,
 } from "./cgroup.ts";
 import { cutDisk, ensureDisk, releaseDisk, type Seed, writeSeeds } from "./disk.ts";
 import { ensureImage } from "./image.ts";
-import { initProcess, isRunning, machineGroup } from "./inside.ts";
+import { initProcess, inNetworkOf, isRunning, machineGroup } from "./inside.ts";
 import { machineLayout, stackLayout, writeWhole } from "./layout.ts";
 import { BRIDGE, inNamespace, isWithin, openRange } from "./network.ts";
 import { proxyAddress } from "./packages.ts";
@@ -67,9 +68,8 @@ export async function boot(stack: string, spec: MachineSpec): Promise<void> {
   const started = isRunning(stack, spec.name) ? undefined : await launch(stack, spec);
   const decided = new AbortController();
   // Asked from within the machine's own network: its packet filter may keep everybody else out.
-  const enter = ["nsenter", "--target", String(initProcess(stack, spec.name)), "--net"];
   const script = join(import.meta.dirname, "await-ssh.py");
-  const banner = run([...enter, "python3", script, spec.address, String(BOOT_LIMIT)], {
+  const banner = run(inNetworkOf(stack, spec.name, ["python3", script, spec.address, String(BOOT_LIMIT)]), {
     signal: decided.signal,
   });
   const outcomes = [
@@ -185,6 +185,8 @@ export async function powerCut(stack: string, names: readonly string[]): Promise
  */
 export async function stop(stack: string, name: string, limit = STOP_LIMIT): Promise<void> {
   const init = initProcess(stack, name);
+  // One that a killed drill left standing still would not hear of it.
+  thaw(machineGroup(stack, name));
   // SIGRTMIN+4 asks systemd for a power-off (systemd(1), "Signals"); SIGRTMIN is 34 with glibc.
   if (init !== undefined) process.kill(init, 34 + 4);
   await waitUntil(
@@ -205,19 +207,31 @@ export async function destroy(stack: string, name: string): Promise<void> {
   rmSync(machine.dir, { recursive: true, force: true });
 }
 
+/** What nspawn calls a machine: it names the link to the bridge after it, and the kernel allows that 15 characters. */
+function shortName(name: string): string {
+  return name.length <= 12 ? name : createHash("sha256").update(name).digest("hex").slice(0, 12);
+}
+
+/** The machine's end of the bridge, in the network of its stack. */
+export const machineLink = (name: string): string => `vb-${shortName(name)}`;
+
 function machineCommand(stack: string, spec: MachineSpec): string[] {
   const machine = machineLayout(stack, spec.name);
-  // nspawn names the link to the bridge vb-NAME and the kernel allows 15 characters.
-  const short =
-    spec.name.length <= 12 ? spec.name : createHash("sha256").update(spec.name).digest("hex").slice(0, 12);
   const group = pathInTree(machineGroup(stack, spec.name));
   return inNamespace(stack, [
     ...["/bin/sh", join(import.meta.dirname, "machine.sh")],
-    ...[machine.disk, realpathSync(machine.image), machine.mounts, machine.overlay, group, `vb-${short}`],
+    ...[
+      machine.disk,
+      realpathSync(machine.image),
+      machine.mounts,
+      machine.overlay,
+      group,
+      machineLink(spec.name),
+    ],
     ...["--quiet", "--boot", "--register=no", "--keep-unit", "--console=read-only"],
     ...[
       `--directory=${machine.mounts}/root`,
-      `--machine=${short}`,
+      `--machine=${shortName(spec.name)}`,
       `--hostname=${spec.hostname ?? spec.name}`,
     ],
     ...[`--network-bridge=${BRIDGE}`, "--resolv-conf=off", "--timezone=off", "--link-journal=no"],

@@ -12,6 +12,8 @@ const PACKAGES: Record<string, string | undefined> = {
   e2fsprogs: undefined,
   haproxy: undefined,
   iproute2: undefined,
+  "iputils-ping": undefined,
+  nftables: undefined,
   "openssh-client": undefined,
   python3: undefined,
   socat: undefined,
@@ -22,15 +24,17 @@ const PACKAGES: Record<string, string | undefined> = {
 /** Of the packages above those that would start a service of their own, which the twin doesn't use. */
 const UNWANTED_SERVICES = ["apt-cacher-ng", "haproxy"];
 
-/** With the kernel's 128, the fourteenth machine's systemd did not start. */
-const INOTIFY = "/proc/sys/fs/inotify/max_user_instances";
-const INOTIFY_INSTANCES = 1024;
-
 /**
  * At first: base image 0.3 GB, package cache 0.2 GB, twelve converged machines 6.3 GB (measured), and room to work.
  * Later most of it is in use by the twin itself.
  */
 const DISK_NEEDED = { first: 10e9, later: 2e9 };
+
+/**
+ * inotify instances that all processes of root may have together. A machine has seven (systemd five, D-Bus and wireguard-go
+ * one each; counted), the kernel's default is 128, and the nineteenth machine would be left without its mesh.
+ */
+const INOTIFY = { file: "/proc/sys/fs/inotify/max_user_instances", least: 1024 };
 
 /**
  * Makes sure that this computer can run a twin, installing Debian packages that are missing.
@@ -49,7 +53,8 @@ export async function ensurePrerequisites(): Promise<string[]> {
   const missing = await missingPackages();
   if (missing.length > 0) await install(missing);
   await checkKernel();
-  raiseInotify();
+  if (Number(readFileSync(INOTIFY.file, "utf8")) < INOTIFY.least)
+    writeFileSync(INOTIFY.file, String(INOTIFY.least));
   return missing;
 }
 
@@ -105,12 +110,6 @@ async function install(packages: string[]): Promise<void> {
 function mask(service: string): void {
   const unit = `/etc/systemd/system/${service}.service`;
   if (existsSync("/etc/systemd/system") && !existsSync(unit)) symlinkSync("/dev/null", unit);
-}
-
-/** The users of all machines share root's allowance, of which systemd and others in one machine take about ten. */
-function raiseInotify(): void {
-  if (Number(readFileSync(INOTIFY, "utf8")) < INOTIFY_INSTANCES)
-    writeFileSync(INOTIFY, String(INOTIFY_INSTANCES));
 }
 
 async function checkKernel(): Promise<void> {

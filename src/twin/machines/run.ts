@@ -10,7 +10,7 @@ export type RunOptions = {
   env?: NodeJS.ProcessEnv;
   /** Seconds after which the command is killed and a FarmError thrown; 60 unless given. */
   limit?: number;
-  /** Ends the command early; the promise then rejects. */
+  /** Ends the command early; the promise then rejects, once the command is gone. */
   signal?: AbortSignal;
 };
 
@@ -41,10 +41,14 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     child.kill("SIGKILL");
   }, limit * 1000);
   try {
-    const code = await new Promise<number>((resolve, reject) => {
-      child.on("error", (error) => reject(new FarmError(`can't run ${command}: ${error.message}`)));
+    let failure: FarmError | undefined;
+    child.on("error", (error) => {
+      failure = new FarmError(`can't run ${command}: ${error.message}`);
+    });
+    const code = await new Promise<number>((resolve) => {
       child.on("close", (status) => resolve(status ?? 255));
     });
+    if (failure) throw failure;
     if (late) throw new FarmError(`"${argv.join(" ")}" took longer than ${limit} s and was stopped`);
     return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() };
   } finally {

@@ -1,0 +1,57 @@
+/** The results of one command, kept under a date and a name with the twin's durable things. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { stackLayout, writeWhole } from "../machines/layout.ts";
+import type { StreamRecord } from "./record.ts";
+import { type Report, wikiReport } from "./report.ts";
+import type { Run } from "./run.ts";
+
+/** All files are rewritten after each run, so that a long command that is cut short leaves what it has. */
+export class Results {
+  #report: Report;
+  readonly #base: string;
+
+  /** @param name of the drill, or "all" */
+  constructor(stack: string, cluster: string, name: string) {
+    const began = new Date().toISOString();
+    const dir = join(stackLayout(stack).state, "drills");
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#base = join(dir, `${began.slice(0, 19).replace("T", "-").replaceAll(":", "")}-${name}`);
+    this.#report = { name, stack, cluster, began, runs: [], refused: [] };
+  }
+
+  get report(): Report {
+    return this.#report;
+  }
+
+  /** The files: the report as JSON and, for a wiki, in English and Russian; the records of all runs. */
+  get paths(): string[] {
+    return [".json", ".en.wiki", ".ru.wiki", ".records"].map((end) => `${this.#base}${end}`);
+  }
+
+  /** Adds a run, with every attempt of its stream where there is a record of it. */
+  addRun(run: Run, record?: StreamRecord): void {
+    this.#report = { ...this.#report, runs: [...this.#report.runs, run] };
+    this.#write();
+    if (record === undefined) return;
+    const dir = `${this.#base}.records`;
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const number = this.#report.runs.filter((r) => r.drill === run.drill).length;
+    const lines = [...record.attempts, ...record.reads].map((entry) => `${JSON.stringify(entry)}\n`);
+    writeFileSync(join(dir, `${run.drill}-${number}.jsonl.gz`), gzipSync(lines.join("")), { mode: 0o600 });
+  }
+
+  /** Adds a drill that can't be done here. */
+  addRefusal(drill: string, reason: string): void {
+    this.#report = { ...this.#report, refused: [...this.#report.refused, { drill, reason }] };
+    this.#write();
+  }
+
+  #write(): void {
+    const [json = "", english = "", russian = ""] = this.paths;
+    writeWhole(json, `${JSON.stringify(this.#report, null, 1)}\n`);
+    writeWhole(english, wikiReport(this.#report, "en"));
+    writeWhole(russian, wikiReport(this.#report, "ru"));
+  }
+}
