@@ -14,7 +14,6 @@ import {
   file,
   good,
   newKey,
-  no,
   openMachine,
   secrets,
   sh,
