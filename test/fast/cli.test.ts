@@ -21,6 +21,10 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
     [["plan", "--host", "db9"], /no host "db9"\n {2}name one of: db1, db2/],
     [["twin", "up", "--port", "80"], /write a number from 1024 to 65000/],
     [["twin", "dance"], /unknown command 'dance'/],
+    [["history"], /missing required argument 'host'/],
+    [["history", "db1"], /192\.0\.2\.1 of host zhelezo1 is an example/],
+    [["rollback", "db1", "--stack", "nowhere"], /no stack "nowhere" is declared/],
+    [["rollback", "db1", "one"], /write a number from `history`/],
   ];
   for (const [argv, message] of wrong) {
     const { status, stdout, stderr } = farm(...argv);
