@@ -54,6 +54,17 @@ program
     process.exitCode = await diff(commit, stack, options);
   });
 
+program
+  .command("drift")
+  .description("what on the hosts differs from what was applied, whoever changed it; changes nothing")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .argument("[host]", "one host instead of all")
+  .option("--json", "for programs")
+  .action(async (stack: string, host: string | undefined, options: { json?: boolean }) => {
+    const { drift } = await import("../operate/drift/show.ts");
+    process.exitCode = await drift(stack, host, options.json === true);
+  });
+
 const twin = program
   .command("twin")
   .description(
@@ -82,7 +93,7 @@ twin
 
 twin
   .command("drift")
-  .description("what on the hosts differs from what was applied, whoever changed it; changes nothing")
+  .description("as `farm drift`, on the twin")
   .argument("[stack]", "the stack", DEFAULT_STACK)
   .argument("[host]", "one host instead of all")
   .option("--json", "for programs")

@@ -1,6 +1,7 @@
 /** Asks hosts, all at once, in what they differ from what was applied to them. Reads only. */
-import { AGENT } from "../host/agent.ts";
-import { hostPlan, type Plan } from "../plan/plan.ts";
+import { diffLines } from "diff";
+import { AGENT } from "../../host/agent.ts";
+import { hostPlan, type Plan } from "../../plan/plan.ts";
 import { keepSightings, readSightings, type Sighting } from "./sightings.ts";
 
 /** One thing that somebody changed. */
@@ -83,18 +84,13 @@ const ANSWER_LIMIT = 40;
 /** The bundle that a host was given last, as its agent keeps it. */
 const APPLIED = "/var/lib/farm/applied.bundle";
 
-/** A bundle's lines, without the last one, which counts them. */
-const linesOf = (bundle: string): string[] => bundle.split("\n").filter((line) => !/^end \d+$/.test(line));
-
-/** Lines that two bundles do not share, on the side that has more of them: 0 for equal ones. */
+/** Lines that were changed from one bundle to another, their last one apart, which counts them: 0 for equal ones. */
 export function changedLines(before: string, after: string): number {
-  const counts = new Map<string, number>();
-  for (const line of linesOf(before)) counts.set(line, (counts.get(line) ?? 0) + 1);
-  for (const line of linesOf(after)) counts.set(line, (counts.get(line) ?? 0) - 1);
-  const sides = [...counts.values()];
-  const removed = sides.reduce((sum, n) => sum + Math.max(n, 0), 0);
-  const added = sides.reduce((sum, n) => sum + Math.max(-n, 0), 0);
-  return Math.max(removed, added);
+  const [from, to] = [before, after].map((bundle) => bundle.replace(/^end \d+\n$/m, ""));
+  const parts = diffLines(from ?? "", to ?? "");
+  const count = (side: "added" | "removed"): number =>
+    parts.reduce((sum, part) => sum + (part[side] ? part.count : 0), 0);
+  return Math.max(count("added"), count("removed"));
 }
 
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";

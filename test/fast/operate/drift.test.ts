@@ -4,11 +4,17 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { type Askable, askDrift, changedLines, type Drift, type Finding } from "../../src/drift/ask.ts";
-import { keepSightings, readSightings } from "../../src/drift/sightings.ts";
-import { exitCode, printDrift } from "../../src/drift/view.ts";
-import { hostPlan } from "../../src/plan/plan.ts";
-import { labInventory, planOf } from "./farms.ts";
+import {
+  type Askable,
+  askDrift,
+  changedLines,
+  type Drift,
+  type Finding,
+} from "../../../src/operate/drift/ask.ts";
+import { keepSightings, readSightings } from "../../../src/operate/drift/sightings.ts";
+import { exitCode, printDrift } from "../../../src/operate/drift/view.ts";
+import { hostPlan } from "../../../src/plan/plan.ts";
+import { labInventory, planOf } from "../farms.ts";
 
 const plan = planOf(labInventory());
 const HOSTS = ["db1", "db2", "web1"];
