@@ -54,9 +54,7 @@ export function planOfTen(changed: readonly string[] = []): Plan {
   const line = (id: string): string => (changed.includes(id) ? "    # one line more" : "");
   return {
     inventory,
-    hosts: inventory.hosts.map((host) =>
-      planHost(KEYS, host, [work(host.id, line(host.id))], new Set()),
-    ),
+    hosts: inventory.hosts.map((host) => planHost(KEYS, host, [work(host.id, line(host.id))], new Set())),
     waves: [names.filter((id) => !QUORUM.slice(1).includes(id)), ...QUORUM.slice(1).map((id) => [id])],
     flows: [],
   };

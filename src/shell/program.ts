@@ -4,6 +4,7 @@ import { ApplicationService } from "../apps/application.ts";
 import { MariaDbCluster } from "../clusters/mariadb.ts";
 import { FarmHost } from "../host/component.ts";
 import { connectionTo } from "../host/connection.ts";
+import { HostKeyTurn } from "../host/host-key.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host } from "../inventory/schema.ts";
 import { ProxmoxGuest } from "../machines/proxmox-guest.ts";
@@ -11,7 +12,14 @@ import type { Keys } from "../plan/keys.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
 import { presentCommit } from "./commit.ts";
-import { type AppliedHosts, appliedBy, formerRun } from "./former-run.ts";
+import {
+  type AppliedHosts,
+  appliedBy,
+  formerRun,
+  type RunRecord,
+  type ShownKeys,
+  shownBy,
+} from "./former-run.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
 /** What the program tells its users and its own next run at the end, as stack outputs. */
@@ -20,6 +28,7 @@ export interface Outputs {
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
   readonly applied: AppliedHosts;
+  readonly hostKeys: ShownKeys;
 }
 
 type PrivateKey = pulumi.Output<string> | undefined;
@@ -32,17 +41,24 @@ export function registerHosts(
   plan: Plan,
   keys: Keys,
   privateKey: PrivateKey,
-  applied: AppliedHosts,
+  { applied, hostKeys }: RunRecord,
 ): Map<string, FarmHost> {
   const { inventory } = plan;
   const hosts = new Map<string, FarmHost>();
   const isGuest = (id: string): boolean => hostOf(inventory, id).origin.kind === "guest";
   const machine = (host: Host): pulumi.Resource | undefined => {
-    if (host.origin.kind !== "guest") return undefined;
+    if (host.origin.kind !== "guest") return turnOf(host);
     const parent = hosts.get(host.origin.parent);
     const connection = connectionTo(inventory, keys, host.origin.parent, privateKey);
     const options = parent ? { dependsOn: [parent.confirmed] } : {};
     return new ProxmoxGuest(host.id, { host, inventory, keys, connection }, options).machine;
+  };
+  const turnOf = ({ id }: Host): pulumi.Resource | undefined => {
+    const before = hostKeys[id]?.before;
+    if (before === undefined) return undefined;
+    const former = connectionTo(inventory, keys, id, privateKey, before);
+    const present = connectionTo(inventory, keys, id, privateKey);
+    return new HostKeyTurn(id, { key: keys.sshHostKey(id), former, present }).kept;
   };
   const register = (id: string): void => {
     const made = machine(hostOf(inventory, id));
@@ -101,9 +117,15 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
   const bundles = new Map(plan.hosts.map(({ host, sha256 }) => [host.id, sha256]));
-  const applied = appliedBy(presentCommit(), bundles, await formerRun());
+  const former = await formerRun();
+  const standing = inventory.hosts.filter(({ origin }) => origin.kind !== "guest");
+  const shown = new Map(standing.map(({ id }) => [id, keys.generation(`ssh-host-key/${id}`)]));
+  const run: RunRecord = {
+    applied: appliedBy(presentCommit(), bundles, former.applied),
+    hostKeys: shownBy(shown, former.hostKeys),
+  };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
-  const hosts = registerHosts(plan, keys, privateKey, applied);
+  const hosts = registerHosts(plan, keys, privateKey, run);
   registerRotations(plan, hosts);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
@@ -133,6 +155,6 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
-    applied,
+    ...run,
   };
 }

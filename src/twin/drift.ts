@@ -1,25 +1,20 @@
-/** The twin's side of drift: where sightings of its machines are kept. */
-import { join } from "node:path";
-import { showDrift } from "../operate/drift/show.ts";
+/** What a run of the program has seen of the twin's machines, kept for when one of them can't be reached. */
 import { keepSightings } from "../operate/drift/sightings.ts";
 import { hostPlan } from "../plan/plan.ts";
-import { openRunningFarm, type TwinFarm } from "./farm.ts";
+import type { AppliedHosts } from "../shell/former-run.ts";
+import { ResourceState } from "./engine/state.ts";
+import { resourceFile, type TwinFarm } from "./farm.ts";
 import type { HostHealth } from "./health.ts";
-import { stackLayout } from "./machines/layout.ts";
 
-const sightingsFile = (stack: string): string => join(stackLayout(stack).state, "seen.json");
-
-/** Keeps what a run of the program has just seen: hosts that have the bundle of the present plan. */
+/** Keeps sightings of the hosts that have the bundle of the present plan. */
 export function keepSeen(farm: TwinFarm, health: readonly HostHealth[]): void {
   const seenAt = new Date().toISOString();
+  const applied = new ResourceState(resourceFile(farm.stack)).outputs.applied as AppliedHosts | undefined;
   const seen = health.flatMap(({ host, upToDate, appliedAt }) => {
+    if (!upToDate || appliedAt === undefined) return [];
     const { sha256, bundle } = hostPlan(farm.plan, host);
-    return upToDate && appliedAt ? [[host, { seenAt, appliedAt, sha256, bundle }] as const] : [];
+    const commit = applied?.[host]?.commit;
+    return [[host, { seenAt, appliedAt, sha256, bundle, ...(commit ? { commit } : {}) }] as const];
   });
-  keepSightings(sightingsFile(farm.stack), Object.fromEntries(seen));
-}
-
-/** The drift of a twin: see showDrift. Throws a FarmError when it is down. */
-export async function drift(stack: string, name: string | undefined, json: boolean): Promise<number> {
-  return showDrift(await openRunningFarm(stack), sightingsFile(stack), name, json);
+  keepSightings(farm.sightings, Object.fromEntries(seen));
 }

@@ -12,8 +12,6 @@ from listeners import listeners, program_of
 from strays import stray_drift, stray_files, watched
 from tools import Failed, last_lines, read_bytes, run
 
-NFTABLES_FILE = "/etc/nftables.conf"
-
 
 def snapshot(bundle):
     """{kind: {name: value}}, plain data that JSON holds; beside it the list of directories that were `watched`."""
@@ -90,7 +88,7 @@ def port_drift(bundle, before, now):
 
 def table_drift(bundle, before, now):
     """Tables of our own rule for rule; of others, whose programs change them as they go, only whether they are new."""
-    ours, found = bundle.file.get(NFTABLES_FILE, {"content": ""})["content"], []
+    ours, found = "".join(file["content"] for file in bundle.file.values()), []
     for name in sorted({*before, *now}):
         mine = f"table {name} {{" in ours
         if name not in before:

@@ -1,7 +1,9 @@
 /** Asks hosts, all at once, in what they differ from what was applied to them. Reads only. */
 import { diffLines } from "diff";
-import { AGENT } from "../../host/agent.ts";
-import { hostPlan, type Plan } from "../../plan/plan.ts";
+import { hostPlan } from "../../plan/plan.ts";
+import { FarmError } from "../../shell/errors.ts";
+import { askAgent } from "../ask-agent.ts";
+import type { Farm } from "../farm.ts";
 import { keepSightings, readSightings, type Sighting } from "./sightings.ts";
 
 /** One thing that somebody changed. */
@@ -56,28 +58,8 @@ export interface Drift {
   readonly seconds: number;
 }
 
-/** A farm whose hosts can be asked, be it the real one or a twin. */
-export interface Askable<Target> {
-  readonly plan: Plan;
-  readonly ssh: {
-    /** Runs a command; throws when the host can't be reached. `limit` in seconds. */
-    run(
-      target: Target,
-      command: string,
-      options: { limit: number },
-    ): Promise<{ code: number; stdout: string; stderr: string }>;
-  };
-  readonly target: (host: string) => Target;
-}
-
-export interface AskOptions {
-  /** The hosts to ask, by name. */
-  readonly hosts: readonly string[];
-  /** Where sightings are kept. */
-  readonly sightings: string;
-  /** Counts the commits of the program since one; undefined where that can't be told. */
-  readonly commitsSince: (commit: string) => number | undefined;
-}
+/** Counts the commits of the program since one; undefined where that can't be told. */
+type CommitsSince = (commit: string) => number | undefined;
 
 /** Seconds for a host's answer. It takes a tenth of one; a host that is being changed is slower. */
 const ANSWER_LIMIT = 40;
@@ -93,34 +75,18 @@ export function changedLines(before: string, after: string): number {
   return Math.max(count("added"), count("removed"));
 }
 
-const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
-
-/** The output of a command on a host. Throws an Error that says why there is none. */
-async function output<T>(farm: Askable<T>, host: string, command: string): Promise<string> {
-  const { code, stdout, stderr } = await farm.ssh.run(farm.target(host), command, { limit: ANSWER_LIMIT });
-  if (code !== 0)
-    throw new Error(
-      `\`${command}\` ended with ${code}: ${lastLine(stderr) || lastLine(stdout) || "no word"}`,
-    );
-  return stdout;
-}
-
-async function see<T>(
-  farm: Askable<T>,
+async function see(
+  farm: Farm,
   host: string,
   known: Sighting | undefined,
 ): Promise<{ seen: HostSeen; sighting?: Sighting }> {
-  const answer: Answer = JSON.parse(lastLine(await output(farm, host, `${AGENT} drift`)));
+  const answer = await askAgent<Answer>(farm, host, "drift", { limit: ANSWER_LIMIT });
   const { applied, appliedAt = "", commit, differences: findings, notes, changing } = answer;
   const seen = { host, findings, notes, changing };
   if (applied === null) return { seen: { ...seen, waiting: null } };
   const declared = hostPlan(farm.plan, host);
-  const texts = [
-    { sha256: declared.sha256, bundle: declared.bundle },
-    ...(known === undefined ? [] : [known]),
-  ];
   const bundle =
-    texts.find((text) => text.sha256 === applied)?.bundle ?? (await output(farm, host, `cat ${APPLIED}`));
+    [declared, known].find((each) => each?.sha256 === applied)?.bundle ?? (await appliedBundle(farm, host));
   const sighting = {
     seenAt: new Date().toISOString(),
     appliedAt,
@@ -131,12 +97,20 @@ async function see<T>(
   return { seen: { ...seen, waiting: changedLines(bundle, declared.bundle) }, sighting };
 }
 
-function miss<T>(
-  farm: Askable<T>,
+async function appliedBundle(farm: Farm, host: string): Promise<string> {
+  const { code, stdout, stderr } = await farm.ssh.run(farm.target(host), `cat ${APPLIED}`, {
+    limit: ANSWER_LIMIT,
+  });
+  if (code !== 0) throw new FarmError(`${host}: ${stderr.trim()}`);
+  return stdout;
+}
+
+function miss(
+  farm: Farm,
   host: string,
   why: string,
   known: Sighting | undefined,
-  commitsSince: AskOptions["commitsSince"],
+  commitsSince: CommitsSince,
 ): HostMissed {
   if (known === undefined) return { host, why };
   const { bundle, ...last } = known;
@@ -145,30 +119,31 @@ function miss<T>(
   return { host, why, last: { ...last, waiting, ...(commits === undefined ? {} : { commits }) } };
 }
 
-/** Asks the hosts and keeps what was seen of them. Hosts that can't be asked are part of the answer. */
-export async function askDrift<T>(farm: Askable<T>, options: AskOptions): Promise<Drift> {
+/** Asks hosts, by name, and keeps what was seen of them. Those that can't be asked are part of the answer. */
+export async function askDrift(
+  farm: Farm,
+  hosts: readonly string[],
+  commitsSince: CommitsSince,
+): Promise<Drift> {
   const began = performance.now();
-  const known = readSightings(options.sightings);
-  const seen: HostSeen[] = [];
-  const missed: HostMissed[] = [];
+  const known = readSightings(farm.sightings);
   const sightings: Record<string, Sighting> = {};
-  const ask = async (host: string): Promise<void> => {
+  const ask = async (host: string): Promise<HostSeen | HostMissed> => {
     try {
-      const found = await see(farm, host, known[host]);
-      seen.push(found.seen);
-      if (found.sighting) sightings[host] = found.sighting;
+      const { seen, sighting } = await see(farm, host, known[host]);
+      if (sighting) sightings[host] = sighting;
+      return seen;
     } catch (error) {
-      missed.push(miss(farm, host, (error as Error).message, known[host], options.commitsSince));
+      if (!(error instanceof FarmError)) throw error;
+      return miss(farm, host, error.message, known[host], commitsSince);
     }
   };
-  await Promise.all(options.hosts.map(ask));
-  keepSightings(options.sightings, sightings);
-  const order = ({ host }: { host: string }): number => options.hosts.indexOf(host);
-  const sorted = <H extends { host: string }>(list: H[]): H[] => list.sort((a, b) => order(a) - order(b));
+  const answers = await Promise.all(hosts.map(ask));
+  keepSightings(farm.sightings, sightings);
   return {
-    stack: farm.plan.inventory.stack,
-    seen: sorted(seen),
-    missed: sorted(missed),
+    stack: farm.stack,
+    seen: answers.filter((answer) => "findings" in answer),
+    missed: answers.filter((answer) => "why" in answer),
     seconds: (performance.now() - began) / 1000,
   };
 }
