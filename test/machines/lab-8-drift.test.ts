@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import test from "node:test";
-import type { Drift } from "../../src/drift/ask.ts";
+import type { Drift } from "../../src/operate/drift/ask.ts";
 import { DRIFT_RESULT } from "../../src/roles/self-check.ts";
 import { readStatus } from "../../src/twin/status.ts";
 import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
