@@ -65,11 +65,18 @@ function meshPeers(inventory: Inventory, flows: readonly Flow[]): Map<string, Ho
   );
 }
 
-function finish(draft: Draft, contributions: readonly Contribution[]): HostPlan {
-  const { host } = draft.context;
+/**
+ * The plan of one host from what its roles want of it. `secretNames` are those that they have the places of. Throws as
+ * merge does.
+ */
+export function planHost(
+  keys: Keys,
+  host: Host,
+  contributions: readonly Contribution[],
+  secretNames: ReadonlySet<string>,
+): HostPlan {
   const state = merge(host.id, contributions);
-  const { keys } = draft.context;
-  const secrets = new Map([...draft.secrets].sort().map((name) => [name, keys.generation(name)]));
+  const secrets = new Map([...secretNames].sort().map((name) => [name, keys.generation(name)]));
   const text = bundle(state, secrets);
   return {
     host,
@@ -118,7 +125,7 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
       connects: contributions.flatMap((c) => c.connects ?? []),
       incoming: incoming.get(id) ?? [],
     });
-    return finish(d, [...contributions, rules]);
+    return planHost(keys, d.context.host, [...contributions, rules], d.secrets);
   });
   checkGenerations(inventory, plans);
   return { inventory, hosts: plans, waves: orderInWaves(inventory), flows };

@@ -3,6 +3,7 @@ import { AGENT } from "../host/agent.ts";
 import { file, unit } from "../host/entries.ts";
 import type { AccountState, Contribution, FileState } from "../host/state.ts";
 import type { HostRole, RoleContext } from "./role.ts";
+import { selfCheck } from "./self-check.ts";
 
 const ROLE = "base";
 const ADMINISTRATORS = "farm-admins";
@@ -135,7 +136,7 @@ function connects({ inventory, host }: RoleContext): NonNullable<Contribution["c
 
 /**
  * Accounts and keys of the administrators, SSH by key for a list of accounts, automatic security upgrades, time,
- * a bounded journal, and no portmapper (the CERT-Bund report of 2021-12-14: 111/udp open to the world).
+ * a bounded journal, a look for drift every quarter of an hour, and no portmapper (the CERT-Bund report of 2021-12-14: 111/udp open to the world).
  * A guest's SSH is reached through its Proxmox host, everybody else's from anywhere.
  */
 export const base: HostRole = (context) => {
@@ -153,7 +154,7 @@ export const base: HostRole = (context) => {
     ],
     versions: Object.entries(context.inventory.versions).map(([source, version]) => ({ source, version })),
     accounts: accounts(context),
-    directories: [{ path: AUTHORIZED_KEYS, owner: "root:root", mode: "0755" }],
+    directories: [{ path: AUTHORIZED_KEYS, owner: "root:root", mode: "0755" }, ...selfCheck.directories],
     files: [
       ...sshFiles(context),
       ...aptFiles(context),
@@ -165,6 +166,7 @@ export const base: HostRole = (context) => {
       }),
       file(`/etc/systemd/system/${UNCONFIRMED}`, undoUnconfirmed),
       file(JOURNALD, "[Journal]\nStorage=persistent\nSystemMaxUse=500M\nMaxRetentionSec=3month\n"),
+      ...selfCheck.files,
     ],
     units: [
       unit("ssh.service", {
@@ -175,6 +177,7 @@ export const base: HostRole = (context) => {
       unit("systemd-journald.service", { enabled: false, restartOn: [JOURNALD] }),
       // Whether it runs at a boot is its condition's business.
       unit(UNCONFIRMED, { state: "unmanaged" }),
+      ...selfCheck.units,
       unit("apt-daily.timer"),
       unit("apt-daily-upgrade.timer"),
       // Containers share their host's clock: there the unit's own condition keeps it from running.

@@ -81,6 +81,17 @@ twin
   });
 
 twin
+  .command("drift")
+  .description("what on the hosts differs from what was applied, whoever changed it; changes nothing")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .argument("[host]", "one host instead of all")
+  .option("--json", "for programs")
+  .action(async (stack: string, host: string | undefined, options: { json?: boolean }) => {
+    const { drift } = await import("../twin/drift.ts");
+    process.exitCode = await drift(stack, host, options.json === true);
+  });
+
+twin
   .command("ssh")
   .description("a shell on a host")
   .argument("<host>")

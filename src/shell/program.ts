@@ -37,7 +37,7 @@ type PrivateKey = pulumi.Output<string> | undefined;
  * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
  * before is done. Only Proxmox hosts can't wait for their guests, which are made after them.
  */
-function registerHosts(
+export function registerHosts(
   plan: Plan,
   keys: Keys,
   privateKey: PrivateKey,

@@ -1,9 +1,10 @@
 /** The smaller commands on a running twin: a shell, pulling plugs and putting them back, powering off. */
 import { spawn } from "node:child_process";
+import { namedHost } from "../operate/farm.ts";
 import { FarmError } from "../shell/errors.ts";
 import { declarationOf } from "../shell/stack.ts";
 import { undoLeftFault } from "./drills/left-over.ts";
-import { namedHost, openRunningFarm, requireRoot, withGuests } from "./farm.ts";
+import { openRunningFarm, requireRoot, withGuests } from "./farm.ts";
 import { askHosts, type HostHealth, isGreen } from "./health.ts";
 import { isRunning } from "./machines/inside.ts";
 import { lockStack } from "./machines/lock.ts";

@@ -77,7 +77,7 @@ test("drills", { skip: withoutRoot }, async (t) => {
 
   for (const name of ["pause", "distance", "disk-full"])
     await t.test(`${name}: in force, nothing lost, all well again`, async (t) => {
-      const run = await drilled(lab, { ...realDrill(name), seconds: 4 });
+      const run = await drilled(lab, realDrill(name));
       t.diagnostic(`${told(run)}; ${run.evidence}`);
       assert.deepEqual(run.failures, []);
     });

@@ -2,6 +2,7 @@
 
 import os
 
+import baseline
 import guard
 from databases import settle_databases
 from differences import Differences
@@ -27,6 +28,7 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     former = load_former(state)
     if bundle.sha256 != state.applied or differences.lines():
         remember(former, differences)
+        baseline.begin(bundle)
     own(differences, state)
     switch_packages(differences, former)
     if differences.files:
@@ -140,6 +142,7 @@ def finish(bundle, state):
     """The change is done: from here on this bundle is what the host goes back to."""
     say("record: applied")
     former = load_former(state)
+    baseline.keep(bundle)
     if state.applied != bundle.sha256:
         write_file(APPLIED, bundle.text.encode(), 0o600)
     guard.disarm()

@@ -8,6 +8,8 @@
     farm-agent go-back           undo a change that waits for its confirmation; a timer calls this
     farm-agent apply [--check]   prepare and activate; with --check print what would change, and change nothing
     farm-agent verify            compare the host with what was applied last; changes nothing
+    farm-agent drift [--keep FILE]  the same more closely, and what no bundle declares, as diffs; changes nothing, but
+                                 writes what it found, in short, to a file for monitoring
     farm-agent retire SECRET N   refuse what was good before generation N of a secret: nobody has it any more
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
@@ -40,6 +42,7 @@ import time
 
 import guard
 from activation import activate, finish, make_so
+from baseline import BASELINE
 from bundle import Bundle
 from databases import retire_passwords
 from differences import Differences
@@ -188,6 +191,11 @@ def verify(_):
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
+def look_for_drift(arguments):
+    from drift import drift
+    return drift(arguments)
+
+
 def retire(arguments):
     """Called when no client is left that has a former value of a raised secret."""
     state = State()
@@ -226,7 +234,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="farm-agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
-               "go-back": undo_unconfirmed, "apply": apply, "verify": verify, "retire": retire}
+               "go-back": undo_unconfirmed, "apply": apply, "verify": verify, "drift": look_for_drift, "retire": retire}
     for name, action in actions.items():
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
@@ -242,6 +250,8 @@ def parse_arguments():
             command.add_argument("--adopt", action="store_true", help="take over a host that had a life before the farm")
         if name == "apply":
             command.add_argument("--check", action="store_true", help="print what would change, and change nothing")
+        if name == "drift":
+            command.add_argument("--keep", metavar="FILE", help="keep the result for monitoring")
     return parser.parse_args()
 
 
@@ -260,7 +270,7 @@ def main():
     arguments = parse_arguments()
     os.umask(0o022)
     began = time.monotonic()
-    reading = arguments.check or arguments.action is verify
+    reading = arguments.check or arguments.action in (verify, look_for_drift)
     try:
         if not reading:
             # The timer has the last word, but not in the middle of a run.
@@ -270,7 +280,7 @@ def main():
             # What a killed run has left; what it left aside elsewhere goes with its transaction.
             clear_policy()
             clear_staged()
-            for path in (STATE, SECRETS, APPLIED, POLICY):
+            for path in (STATE, SECRETS, APPLIED, BASELINE, POLICY):
                 remove_if_there(aside_of(path))
         report, code = arguments.action(arguments), 0
     except OnlyLooked as looked:

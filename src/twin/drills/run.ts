@@ -1,7 +1,8 @@
 /** One run of one drill: a stream of writes, the fault in it, and the record of the stream compared with the data. */
 import { setTimeout as pause } from "node:timers/promises";
+import { namedHost } from "../../operate/farm.ts";
 import { FarmError } from "../../shell/errors.ts";
-import { namedHost, type TwinFarm } from "../farm.ts";
+import type { TwinFarm } from "../farm.ts";
 import { awaitHealth } from "../health.ts";
 import { type DrilledCluster, drilledCluster } from "./cluster.ts";
 import type { Drill, RefusedDrill } from "./drills.ts";
@@ -15,7 +16,7 @@ const STEADY = 3;
 /** Seconds for a farm to be well before a drill: a moment's load is no illness. */
 const WELL_BEFORE = 15;
 /** Seconds for the cluster to have all members at work again; a member that needs a full copy takes 30 here. */
-const WHOLE_WITHIN = 120;
+const WHOLE_WITHIN = 180;
 /** Seconds for all probes afterwards. */
 const WELL_AFTER = 60;
 

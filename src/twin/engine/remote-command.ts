@@ -1,8 +1,8 @@
 /** How the twin answers `command:remote:Command`: it runs it over SSH, as the real provider (1.2.1) would. */
 import { setTimeout as pause } from "node:timers/promises";
 import { FarmError } from "../../shell/errors.ts";
+import type { SshPool, Target } from "../../shell/ssh.ts";
 import { lastLines, type Result } from "../machines/run.ts";
-import type { SshPool, Target } from "../ssh.ts";
 import type { Properties, ResourceRecord } from "./state.ts";
 
 export const REMOTE_COMMAND = "command:remote:Command";

@@ -152,8 +152,17 @@ test("a part that the comparison has never heard of shows up, thing by thing", (
   assert.equal(found.farm[0]?.patch, "@@ -1,2 +1,2 @@ records www\n name: www\n-ttl: 1\n+ttl: 2\n");
   assert.equal(
     found.farm[1]?.patch,
-    "@@ -1,2 +1,2 @@ zones\n-- {serial: 1, zone: a}\n - {serial: 1, zone: b}\n+- {serial: 2, zone: a}\n",
+    "@@ -1,1 +1,1 @@ zones\n-- {serial: 1, zone: a}\n+- {serial: 2, zone: a}\n",
   );
+});
+
+test("things without names are counted: one of two equal ones that goes is seen", () => {
+  const flow = { from: "a", to: "b" };
+  const found = comparePlans(
+    plan([], { flows: [flow, flow] }),
+    plan([], { flows: [flow, { ...flow, to: "c" }] }),
+  );
+  assert.equal(found.farm[0]?.patch, "@@ -1,1 +1,1 @@ flows\n-- {from: a, to: b}\n+- {from: a, to: c}\n");
 });
 
 test("the order of change is compared: a wave's place means something", () => {

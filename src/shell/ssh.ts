@@ -1,12 +1,10 @@
-/** SSH into the twin's machines: inside its network namespace, host keys pinned, one connection a host kept open. */
+/** SSH to the hosts of a farm: host keys pinned, guests through their Proxmox host, one connection a host kept open. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FarmError } from "../shell/errors.ts";
-import { stackLayout } from "./machines/layout.ts";
-import { inNamespace } from "./machines/network.ts";
-import { lastLines, type Result, run } from "./machines/run.ts";
+import { lastLines, type Result, run } from "../twin/machines/run.ts";
+import { FarmError } from "./errors.ts";
 
 /** One end of a connection, in the words of the command provider's connection arguments. */
 export interface End {
@@ -14,6 +12,7 @@ export interface End {
   readonly hostKey?: string;
   readonly user?: string;
   readonly port?: number;
+  /** Without one the SSH agent is asked, then the person's own files. */
   readonly privateKey?: string;
 }
 
@@ -37,16 +36,20 @@ function silently(argv: readonly string[]): Promise<number> {
   });
 }
 
-/** The open connections of one twin. They outlive the program, so that the next command finds them. */
+/** A command as it runs where the hosts can be reached from. */
+export type Wrap = (argv: readonly string[]) => readonly string[];
+
+/** The open connections of one farm. They outlive the program, so that the next command finds them. */
 export class SshPool {
-  readonly #stack: string;
   readonly #dir: string;
+  readonly #wrap: Wrap;
   readonly #open = new Map<string, Promise<void>>();
 
-  constructor(stack: string) {
-    this.#stack = stack;
-    this.#dir = join(stackLayout(stack).run, "ssh");
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+  /** `dir` is where keys and connections are kept, for this user alone; `wrap` is applied to every call of ssh. */
+  constructor(dir: string, wrap: Wrap) {
+    this.#dir = dir;
+    this.#wrap = wrap;
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
   }
 
   /** A file of ours by its content, so that the same key is written once. */
@@ -76,7 +79,7 @@ export class SshPool {
       GlobalKnownHostsFile: "/dev/null",
       StrictHostKeyChecking: "yes",
       HostKeyAlgorithms: "ssh-ed25519",
-      IdentitiesOnly: "yes",
+      IdentitiesOnly: end.privateKey ? "yes" : "no",
       BatchMode: "yes",
       ConnectTimeout: String(CONNECT_LIMIT),
       ServerAliveInterval: "3",
@@ -105,7 +108,7 @@ export class SshPool {
     if (known) return known;
     const opening = (async () => {
       if (target.proxy) await this.#connect(target.proxy);
-      const command = inNamespace(this.#stack, this.#command(target));
+      const command = this.#wrap(this.#command(target));
       if ((await run([...command, "-O", "check", this.#name(target)], { limit: 20 })).code === 0) return;
       // The master stays behind with whatever output it was given, so it gets none but a file.
       const log = join(this.#dir, `${target.host}.log`);
@@ -123,9 +126,9 @@ export class SshPool {
   }
 
   /**
-   * Runs a shell command on a host and returns its exit code and output. `limit` is in seconds; `fresh` dials anew
-   * instead of using the shared connection.
-   * Throws a FarmError when the host can't be reached.
+   * Runs a shell command on a host and returns its exit code and output. `limit` is in seconds. `fresh` dials anew
+   * instead of using the shared connection; a host that can't be reached then shows as exit code 255, as with ssh.
+   * Throws a FarmError when the shared connection, or that to the Proxmox host on the way, can't be made.
    */
   async run(
     target: Target,
@@ -136,7 +139,7 @@ export class SshPool {
     else if (target.proxy) await this.#connect(target.proxy);
     const alone = options.fresh ? ["-o", "ControlPath=none"] : [];
     const [ssh = "", ...rest] = this.#command(target);
-    const argv = inNamespace(this.#stack, [ssh, ...alone, ...rest]);
+    const argv = this.#wrap([ssh, ...alone, ...rest]);
     return run([...argv, this.#name(target), command], {
       limit: options.limit ?? 900,
       ...(options.input === undefined ? {} : { input: options.input }),
@@ -147,7 +150,7 @@ export class SshPool {
   async interactive(target: Target, argv: readonly string[]): Promise<string[]> {
     await this.#connect(target);
     return [
-      ...inNamespace(this.#stack, this.#command(target)),
+      ...this.#wrap(this.#command(target)),
       ...(argv.length > 0 ? [] : ["-t"]),
       this.#name(target),
       ...argv,
@@ -157,7 +160,7 @@ export class SshPool {
   /** Forgets the kept connection to a host whose machine is gone. */
   async close(target: Target): Promise<void> {
     this.#open.delete(target.host);
-    await run([...inNamespace(this.#stack, this.#command(target)), "-O", "exit", this.#name(target)], {
+    await run([...this.#wrap(this.#command(target)), "-O", "exit", this.#name(target)], {
       limit: 20,
     });
   }
