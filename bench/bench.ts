@@ -15,6 +15,7 @@ import { machineGroup } from "../src/twin/machines/inside.ts";
 import { generatedInventory, planOf } from "../test/fast/farms.ts";
 import { bootHost, drilled, killHost, realDrill, underEdits, writerOf } from "../test/machines/faults.ts";
 import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, ROOT } from "../test/machines/lab-farm.ts";
+import { measureTen } from "./ten/measure.ts";
 
 interface Row {
   readonly what: string;
@@ -207,6 +208,12 @@ async function powerCuts(): Promise<Row[]> {
   ];
 }
 
+/** The comparison with other tools: the same work on ten machines. */
+async function ten(): Promise<Row[]> {
+  const how = "whole process, start of Node and check of all hosts included, 10 runs";
+  return (await measureTen()).map((row) => ({ ...row, unit: "s", how }));
+}
+
 const benches: Record<string, () => Promise<Row[]>> = {
   plan: planLarge,
   nothing: nothingToDo,
@@ -216,6 +223,7 @@ const benches: Record<string, () => Promise<Row[]>> = {
   purge: upFromImage,
   writer: writerKilled,
   power: powerCuts,
+  ten,
 };
 
 const short = (figure: number): string => figure.toFixed(figure >= 100 || Number.isInteger(figure) ? 0 : 2);

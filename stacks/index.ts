@@ -34,4 +34,4 @@ async function run(): Promise<Outputs> {
   }
 }
 
-export const { hosts, clusters, applications, applied } = await run();
+export const { hosts, clusters, applications, applied, hostKeys } = await run();

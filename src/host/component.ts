@@ -66,9 +66,10 @@ export class FarmHost extends pulumi.ComponentResource {
       { connection: { ...connection, dialErrorLimit: -1 }, stdin: agentText },
       { customTimeouts: { create: REACHABLE_WITHIN } },
     );
-    const values = Object.fromEntries(plan.secrets.map((secret) => [secret, args.keys.secret(secret)]));
+    const values = Object.fromEntries(plan.secrets.map((name) => [name, args.keys.secret(name)]));
+    const generations = Object.fromEntries(plan.secrets.map((name) => [name, args.keys.generation(name)]));
     const secrets = this.#command("secrets", `${AGENT} secrets`, [agent], {
-      stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values })),
+      stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values, generations })),
       logging: "none",
     });
     const prepare = `${AGENT} prepare --commit ${args.commit}${args.adopt ? " --adopt" : ""}`;
@@ -95,6 +96,18 @@ export class FarmHost extends pulumi.ComponentResource {
       soon,
     );
     this.#command("settled", `${AGENT} confirm ${sha256}`, [this.#confirmed], soon);
+  }
+
+  /**
+   * A step of a rotation, after the activation: begins to use a secret's new value (`turn`), or refuses former ones
+   * (`retire`), as `commands` say. It runs again when they change, which they do with the generation alone.
+   */
+  rotate(
+    step: "turn" | "retire",
+    commands: readonly string[],
+    after: readonly pulumi.Resource[],
+  ): pulumi.Resource {
+    return this.#command(step, ["set -e", ...commands].join("\n"), after);
   }
 
   /** Whatever needs the host in its planned state depends on this. Throws before `activate` was called. */

@@ -18,20 +18,22 @@ export interface Connection<Key> extends ConnectionEnd<Key> {
 /**
  * How a host is reached: as root, by key, with the host's key known in advance; a guest through its Proxmox host.
  * `privateKey` is the administrator's, as text or as the engine's secret; without one the SSH agent is asked.
+ * `generation` is that of the host's own key, the present one unless a former is asked for.
  */
 export function connectionTo<Key>(
   inventory: Inventory,
   keys: Keys,
   id: string,
   privateKey: Key | undefined,
+  generation?: number,
 ): Connection<Key> {
   const host = hostOf(inventory, id);
-  const end = (target: typeof host): ConnectionEnd<Key> => ({
+  const end = (target: typeof host, at?: number): ConnectionEnd<Key> => ({
     host: target.address,
     user: "root",
-    hostKey: keys.sshHostKey(target.id).publicKey,
+    hostKey: keys.sshHostKey(target.id, at).publicKey,
     ...(privateKey === undefined ? {} : { privateKey }),
   });
-  if (host.origin.kind !== "guest") return end(host);
-  return { ...end(host), proxy: end(hostOf(inventory, host.origin.parent)) };
+  if (host.origin.kind !== "guest") return end(host, generation);
+  return { ...end(host, generation), proxy: end(hostOf(inventory, host.origin.parent)) };
 }

@@ -20,6 +20,7 @@ const nameOf: { [K in EntryList]: (entry: HostState[K][number]) => string } = {
   // Loopback and the rest are different sockets: an application and its local proxy may share a number.
   listens: (l) => `port ${l.port}/${l.protocol}${l.reach === "local" ? " on loopback" : ""}`,
   connects: (c) => `connection ${c.service} ${c.port}/${c.protocol} ${JSON.stringify(c.to)}`,
+  rotations: (r) => `rotation of ${r.secret}`,
 };
 
 const content = (entry: Owned<object>): string => JSON.stringify({ ...entry, role: "" });
@@ -113,6 +114,7 @@ export function merge(host: string, contributions: readonly Contribution[]): Hos
     probes: list("probes"),
     listens: list("listens"),
     connects: list("connects"),
+    rotations: list("rotations"),
   };
   checkReferences(state);
   checkFiles(state);

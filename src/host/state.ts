@@ -105,6 +105,19 @@ export interface ProbeState {
 export type GateState = ProbeState;
 
 /**
+ * What is left to do on this host for a secret whose generation was raised, once every host has its new configuration.
+ * Commands for the shell; they may be run again, and change with the generation alone.
+ */
+export interface RotationState {
+  /** The secret's name. */
+  readonly secret: string;
+  /** Begins to use the new value, which all others know by now. */
+  readonly turn?: string;
+  /** Refuses former values, which nobody uses any more: all turns are done. */
+  readonly retire?: string;
+}
+
+/**
  * Who may reach a port. `world`: anybody; `mesh` and `underlay`: the hosts that declare that they connect, through
  * the mesh or by their addresses outside it; `local`: this host alone.
  */
@@ -150,6 +163,7 @@ export interface Contribution {
   readonly probes?: readonly ProbeState[];
   readonly listens?: readonly ListenState[];
   readonly connects?: readonly ConnectState[];
+  readonly rotations?: readonly RotationState[];
 }
 
 /** An entry together with the role that wants it, so that a reader and a conflict message can say who. */
@@ -172,4 +186,5 @@ export interface HostState {
   readonly probes: readonly Owned<ProbeState>[];
   readonly listens: readonly Owned<ListenState>[];
   readonly connects: readonly Owned<ConnectState>[];
+  readonly rotations: readonly Owned<RotationState>[];
 }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { bundleEntries } from "../host/bundle-entries.ts";
 import { hunks } from "./patch.ts";
-import { namedTexts } from "./section.ts";
+import { isUnnamedList, namedTexts, sortedLines } from "./section.ts";
 
 const hostSchema = z.looseObject({ host: z.looseObject({ id: z.string() }), bundle: z.string() });
 
@@ -96,11 +96,26 @@ function joinMoved(changes: readonly Change[], before: Texts, after: Texts): Cha
     });
 }
 
+/** What only one of two unnamed lists has, without the items of both around it: they are no context. */
+function compareUnnamed(section: string, before: readonly unknown[], after: readonly unknown[]): Change[] {
+  const [former, latter] = [sortedLines(before), sortedLines(after)];
+  const without = (lines: string[], others: string[]): string => {
+    const left = Map.groupBy(others, (line) => line);
+    return lines.filter((line) => left.get(line)?.pop() === undefined).join("");
+  };
+  return compareTexts(
+    section,
+    new Map([["", without(former, latter)]]),
+    new Map([["", without(latter, former)]]),
+  );
+}
+
 /** A part of the plan, or of a host, that only one side has is one change: it is new, or gone, as a whole. */
 function comparePart(section: string, before: unknown, after: unknown): Change[] {
   const whole = (part: unknown) => [...namedTexts(part).values()].join("");
   if (before === undefined) return [change(section, "", undefined, whole(after))];
   if (after === undefined) return [change(section, "", whole(before), undefined)];
+  if (isUnnamedList(before) && isUnnamedList(after)) return compareUnnamed(section, before, after);
   return compareTexts(section, namedTexts(before), namedTexts(after));
 }
 

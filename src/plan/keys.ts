@@ -17,10 +17,13 @@ export interface Keys {
    * `ssh-host-key/HOST` (private keys). Throws on any other name.
    */
   secret(name: string): string;
+  /** The generation of a secret: 1 until it is raised. */
+  generation(name: string): number;
   /** WireGuard keys in its own base64 form. */
   wireguard(host: string): KeyPair;
-  /** Ed25519 host key: PKCS#8 PEM (sshd reads it since OpenSSH 9.6) and `ssh-ed25519 AAAA…`. */
-  sshHostKey(host: string): KeyPair;
+  /** Ed25519 host key: PKCS#8 PEM (sshd reads it since OpenSSH 9.6) and `ssh-ed25519 AAAA…`; of the present generation
+   * unless another is asked for. */
+  sshHostKey(host: string, generation?: number): KeyPair;
 }
 
 /** DER heads of a PKCS#8 private key made from 32 raw bytes (RFC 8410). */
@@ -68,11 +71,14 @@ export function parseMasterKey(text: string | undefined): Buffer {
 }
 
 /** A host's key stands in the bundles of all its peers; deriving it once takes a large plan from minutes to seconds. */
-function remembered(make: (host: string) => KeyPair): (host: string) => KeyPair {
+function remembered(
+  make: (host: string, generation?: number) => KeyPair,
+): (host: string, generation?: number) => KeyPair {
   const pairs = new Map<string, KeyPair>();
-  return (host) => {
-    const pair = pairs.get(host) ?? make(host);
-    pairs.set(host, pair);
+  return (host, generation) => {
+    const which = `${host}/${generation ?? ""}`;
+    const pair = pairs.get(which) ?? make(host, generation);
+    pairs.set(which, pair);
     return pair;
   };
 }
@@ -87,8 +93,9 @@ export function deriveKeys(
   generations: Readonly<Record<string, number>>,
 ): Keys {
   const master = parseMasterKey(masterKey);
-  const derive = (name: string): Buffer =>
-    Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${generations[name] ?? 1}`, 32));
+  const generation = (name: string): number => generations[name] ?? 1;
+  const derive = (name: string, at = generation(name)): Buffer =>
+    Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${at}`, 32));
 
   const wireguard = remembered((host) => {
     const scalar = clamp(derive(`wireguard/${host}`));
@@ -98,8 +105,8 @@ export function deriveKeys(
     };
   });
 
-  const sshHostKey = remembered((host) => {
-    const key = privateKey("ed25519", derive(`ssh-host-key/${host}`));
+  const sshHostKey = remembered((host, at) => {
+    const key = privateKey("ed25519", derive(`ssh-host-key/${host}`, at));
     const blob = Buffer.concat([sshString("ssh-ed25519"), sshString(rawPublicKey(key))]);
     return {
       privateKey: key.export({ format: "pem", type: "pkcs8" }).toString(),
@@ -110,6 +117,7 @@ export function deriveKeys(
   return {
     wireguard,
     sshHostKey,
+    generation,
     secret: (name) => {
       const [kind, subject = ""] = name.split(/\/(.*)/s);
       if (kind === "password") return derive(name).toString("base64url");

@@ -8,6 +8,7 @@ import type { Host, Inventory } from "../inventory/schema.ts";
 import { firewall } from "../roles/firewall.ts";
 import { mesh } from "../roles/mesh.ts";
 import type { RoleContext } from "../roles/role.ts";
+import { FarmError } from "../shell/errors.ts";
 import { type Flow, findFlows } from "./flows.ts";
 import type { Keys } from "./keys.ts";
 import { contributionsOf } from "./roles.ts";
@@ -64,11 +65,18 @@ function meshPeers(inventory: Inventory, flows: readonly Flow[]): Map<string, Ho
   );
 }
 
-function finish(draft: Draft, contributions: readonly Contribution[]): HostPlan {
-  const { host } = draft.context;
+/**
+ * The plan of one host from what its roles want of it. `secretNames` are those that they have the places of. Throws as
+ * merge does.
+ */
+export function planHost(
+  keys: Keys,
+  host: Host,
+  contributions: readonly Contribution[],
+  secretNames: ReadonlySet<string>,
+): HostPlan {
   const state = merge(host.id, contributions);
-  const { generations } = draft.context.inventory;
-  const secrets = new Map([...draft.secrets].sort().map((name) => [name, generations[name] ?? 1]));
+  const secrets = new Map([...secretNames].sort().map((name) => [name, keys.generation(name)]));
   const text = bundle(state, secrets);
   return {
     host,
@@ -80,9 +88,21 @@ function finish(draft: Draft, contributions: readonly Contribution[]): HostPlan 
   };
 }
 
+/** Refuses a generation of what no host has: a misspelt name would rotate nothing, and say nothing. */
+function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): void {
+  const known = new Set(hosts.flatMap((host) => host.secrets));
+  const unknown = Object.keys(inventory.generations).filter((name) => !known.has(name));
+  if (unknown.length > 0)
+    throw new FarmError(
+      `stacks/${inventory.stack}.ts: generations name what no host has: ${unknown.join(", ")}`,
+      `correct or remove the line; there is: ${[...known].sort().join(", ")}`,
+      2,
+    );
+}
+
 /**
  * Makes the plan of a farm. Throws a FarmError (exit code 2) when two roles of a host contradict each other, or a
- * role connects to what nobody listens on.
+ * role connects to what nobody listens on, or a secret that there is not is to be rotated.
  */
 export function makePlan(inventory: Inventory, keys: Keys): Plan {
   const drafts = new Map(inventory.hosts.map((host) => [host.id, draft(inventory, host, keys)]));
@@ -105,8 +125,9 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
       connects: contributions.flatMap((c) => c.connects ?? []),
       incoming: incoming.get(id) ?? [],
     });
-    return finish(d, [...contributions, rules]);
+    return planHost(keys, d.context.host, [...contributions, rules], d.secrets);
   });
+  checkGenerations(inventory, plans);
   return { inventory, hosts: plans, waves: orderInWaves(inventory), flows };
 }
 

@@ -1,5 +1,6 @@
 /** Which host plays which roles: the one place where the inventory's words become work. */
 import { mediawiki } from "../apps/mediawiki.ts";
+import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
 import { applicationNode } from "../roles/application-node.ts";
@@ -19,6 +20,10 @@ const applicationRoles: Record<Application["software"], ApplicationRole> = { med
 function databases(context: RoleContext, cluster: Cluster): Contribution {
   const users = context.inventory.applications.filter((a) => a.database.cluster === cluster.id);
   for (const application of users) context.secret(databasePassword(application));
+  const raised = users.map(databasePassword).flatMap((secret) => {
+    const generation = context.keys.generation(secret);
+    return generation > 1 ? [{ secret, retire: `${AGENT} retire ${secret} ${generation}` }] : [];
+  });
   return {
     role: `databases of ${cluster.id}`,
     databases: users.map((a) => ({ engine: cluster.software, name: a.id })),
@@ -28,6 +33,7 @@ function databases(context: RoleContext, cluster: Cluster): Contribution {
       secret: databasePassword(a),
       grants: [`ALL PRIVILEGES ON \`${a.id}\`.*`],
     })),
+    rotations: raised,
   };
 }
 

@@ -17,18 +17,24 @@ const isMap = (value: unknown): value is Record<string, unknown> =>
 
 const nameOf = (item: Record<string, unknown>): unknown => item.id ?? item.name;
 
+/** Whether a part is a list of maps of which not each has a name of its own, as flows are. */
+export function isUnnamedList(part: unknown): part is Record<string, unknown>[] {
+  if (!Array.isArray(part) || part.length === 0 || !part.every(isMap)) return false;
+  const names = part.map(nameOf);
+  return new Set(names).size < names.length || !names.every((name) => typeof name === "string");
+}
+
+/** An unnamed list as one line for each item, sorted: its order means nothing, and neither do neighbours. */
+export const sortedLines = (list: readonly unknown[]): string[] => list.map((item) => textOf([item])).sort();
+
 /**
  * A part of a plan as the things in it, name to text. A list of things that each have an `id` or a `name` of their own,
- * and a map, give one text for each: their order means nothing. So it does in a list of maps without names (flows), which
- * is one text of sorted lines, under the name "". All else is one text under "" in its own order, which means something
- * (waves, say).
+ * and a map, give one text for each: their order means nothing. All else is one text under the name "": an unnamed
+ * list sorted, the rest in its own order, which means something (waves, say).
  */
 export function namedTexts(part: unknown): Map<string, string> {
   if (isMap(part)) return new Map(Object.keys(part).map((key) => [key, textOf({ [key]: part[key] })]));
+  if (isUnnamedList(part)) return new Map([["", sortedLines(part).join("")]]);
   if (!Array.isArray(part) || part.length === 0 || !part.every(isMap)) return new Map([["", textOf(part)]]);
-  const names = new Set(part.map(nameOf));
-  if (names.size === part.length && [...names].every((name) => typeof name === "string"))
-    return new Map(part.map((item) => [String(nameOf(item)), textOf(item)]));
-  const lines = part.map((item) => textOf([item]));
-  return new Map([["", lines.sort().join("")]]);
+  return new Map(part.map((item) => [String(nameOf(item)), textOf(item)]));
 }

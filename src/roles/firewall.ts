@@ -1,12 +1,14 @@
 /** The packet filter: whatever no role of this host declares is dropped on the way in and refused on the way out. */
-import { unit } from "../host/entries.ts";
+import { file, unit } from "../host/entries.ts";
 import type { ConnectState, Contribution, ListenState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
 import type { Flow } from "../plan/flows.ts";
 import { MESH_INTERFACE } from "./mesh.ts";
 
 const ROLE = "firewall";
-const RULES = "/etc/nftables.conf";
+const RULES = "/etc/farm/firewall.nft";
+const UNIT = "farm-firewall.service";
+const unitPath = `/etc/systemd/system/${UNIT}`;
 
 /** What the rules are made from: the ports and connections of one host, and who else connects to it. */
 export interface FirewallInput {
@@ -94,22 +96,43 @@ ${indent(unique(input.connects.map((connect) => outputRule(connect, input.hosts)
 `;
 }
 
+/**
+ * Of its own beside Debian's nftables.service, whose every stop flushes all tables: also those of others, such as a rule
+ * that somebody set by hand before us. When that one is restarted, so is this one, which then puts our table back.
+ */
+const unitText = `[Unit]
+Description=Packet filter of the farm
+DefaultDependencies=no
+After=nftables.service
+PartOf=nftables.service
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f ${RULES}
+ExecReload=/usr/sbin/nft -f ${RULES}
+ExecStop=-/usr/sbin/nft delete table inet farm
+ProtectSystem=full
+ProtectHome=yes
+
+[Install]
+WantedBy=sysinit.target
+`;
+
 /** The packet filter of one host, derived from what all its other roles declare. */
 export function firewall(input: FirewallInput): Contribution {
   return {
     role: ROLE,
     packages: ["nftables"],
+    directories: [{ path: "/etc/farm", owner: "root:root", mode: "0755" }],
     files: [
-      {
-        path: RULES,
-        owner: "root:root",
-        mode: "0644",
-        content: ruleset(input),
-        validate: "nft --check -f %s",
-        confirm: true,
-      },
+      file(RULES, ruleset(input), { validate: "nft --check -f %s", confirm: true }),
+      file(unitPath, unitText, { confirm: true }),
     ],
-    units: [unit("nftables.service", { confirm: true, reloadOn: [RULES] })],
+    units: [unit(UNIT, { confirm: true, restartOn: [unitPath], reloadOn: [RULES] })],
     probes: [
       {
         name: "firewall loaded",

@@ -1,6 +1,7 @@
 /** The WireGuard mesh: a host is a peer of those it exchanges declared traffic with, and of no others. */
-import { unit } from "../host/entries.ts";
-import type { Contribution } from "../host/state.ts";
+import { readFileSync } from "node:fs";
+import { file, unit } from "../host/entries.ts";
+import type { Contribution, FileState, RotationState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
 import type { RoleContext } from "./role.ts";
 
@@ -9,6 +10,17 @@ const INTERFACE = "wg0";
 const CONFIG = `/etc/wireguard/${INTERFACE}.conf`;
 const UNIT = `wg-quick@${INTERFACE}.service`;
 const DROP_IN = `/etc/systemd/system/${UNIT}.d/60-farm.conf`;
+const RELOAD_DROP_IN = `/etc/systemd/system/${UNIT}.d/61-farm-reload.conf`;
+const FOLLOWER = "farm-mesh.service";
+const PROGRAM = "/usr/local/lib/farm-mesh";
+
+const shipped = (name: string): string => readFileSync(new URL(`./mesh/${name}`, import.meta.url), "utf8");
+/** They bring the interface to its configuration without losing a peer whose key changes; see main.py. */
+const programFiles: readonly FileState[] = [
+  file(`${PROGRAM}/main.py`, shipped("main.py"), { mode: "0755" }),
+  file(`/etc/systemd/system/${FOLLOWER}`, shipped(FOLLOWER)),
+  file(RELOAD_DROP_IN, shipped("wg-quick.conf")),
+];
 
 /** WireGuard's customary port. */
 export const MESH_PORT = 51820;
@@ -33,6 +45,20 @@ function hostsFile(host: Host, peers: readonly Host[]): string {
   return `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${lines.join("\n")}\n`;
 }
 
+/** This host's own raised key is taken up when all its peers know it, a peer's former one refused when that has turned. */
+function rotations({ host, keys }: RoleContext, peers: readonly Host[]): RotationState[] {
+  const raised = ({ id }: Host): boolean => keys.generation(`wireguard/${id}`) > 1;
+  const of = (id: string, step: Omit<RotationState, "secret">): RotationState => ({
+    secret: `wireguard/${id}`,
+    ...step,
+  });
+  const key = (id: string): string => keys.wireguard(id).publicKey;
+  return [
+    ...(raised(host) ? [of(host.id, { turn: `${PROGRAM}/main.py turn ${key(host.id)}` })] : []),
+    ...peers.filter(raised).map(({ id }) => of(id, { retire: `${PROGRAM}/main.py retire ${id} ${key(id)}` })),
+  ];
+}
+
 /**
  * The mesh on one host. `peers` are the hosts that it has declared traffic with over the mesh, sorted by name.
  * wg-quick uses the kernel's WireGuard, and wireguard-go in user space where the kernel has none.
@@ -41,9 +67,13 @@ export function mesh(context: RoleContext, peers: readonly Host[]): Contribution
   const { host } = context;
   return {
     role: ROLE,
-    packages: ["wireguard-tools", "wireguard-go"],
-    directories: [{ path: "/etc/wireguard", owner: "root:root", mode: "0700" }],
+    packages: ["python3", "wireguard-tools", "wireguard-go"],
+    directories: [
+      { path: PROGRAM, owner: "root:root", mode: "0755" },
+      { path: "/etc/wireguard", owner: "root:root", mode: "0700" },
+    ],
     files: [
+      ...programFiles,
       {
         path: CONFIG,
         owner: "root:root",
@@ -61,7 +91,13 @@ export function mesh(context: RoleContext, peers: readonly Host[]): Contribution
       },
       { path: "/etc/hosts", owner: "root:root", mode: "0644", content: hostsFile(host, peers) },
     ],
-    units: [unit(UNIT, { confirm: true, restartOn: [DROP_IN], reloadOn: [CONFIG] })],
+    links: [{ path: "/usr/local/sbin/farm-mesh", target: `${PROGRAM}/main.py` }],
+    units: [
+      unit(UNIT, { confirm: true, restartOn: [DROP_IN], reloadOn: [CONFIG] }),
+      // Runs only while a peer has two keys.
+      unit(FOLLOWER, { state: "unmanaged", enabled: false }),
+    ],
+    rotations: rotations(context, peers),
     listens: [{ service: "wireguard", protocol: "udp", port: MESH_PORT, reach: "underlay" }],
     connects: peers.map((peer) => ({
       service: "wireguard",

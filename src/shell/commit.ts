@@ -12,6 +12,16 @@ function git(...argv: string[]): string {
   }).trim();
 }
 
+/** How many commits lie between one, in the form of `presentCommit`, and HEAD; undefined when it is not known here. */
+export function commitsSince(commit: string): number | undefined {
+  const [name = ""] = commit.split("+");
+  try {
+    return Number(git("rev-list", "--count", "--end-of-options", `${name}..HEAD`));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The commit that is checked out, 12 digits, with `+changes` when files differ from it. `unknown` where the program
  * is no git repository or there is no git.

@@ -14,6 +14,17 @@ export function addOperatorCommands(
   open: (stack: string) => Promise<Farm>,
 ): void {
   parent
+    .command("drift")
+    .description("what on the hosts differs from what was applied, whoever changed it; changes nothing")
+    .argument("[stack]", "the stack", defaultStack)
+    .argument("[host]", "one host instead of all")
+    .option("--json", "for programs")
+    .action(async (stack: string, host: string | undefined, options: { json?: boolean }) => {
+      const { drift } = await import("../operate/drift/command.ts");
+      process.exitCode = await drift(await open(stack), host, options.json === true);
+    });
+
+  parent
     .command("history")
     .description("what was applied to a host when, from which commit, by whom")
     .argument("<host>")

@@ -8,7 +8,7 @@ import { FarmError } from "./errors.ts";
 import { notDeclared } from "./stack.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-/** Seconds. npm has to download some 30 MB when nothing is in its cache. */
+/** Seconds. When nothing is in npm's cache, all packages are downloaded. */
 const INSTALL_LIMIT = 600;
 
 export interface OtherPlan {
@@ -79,46 +79,45 @@ function sameFile(a: string, b: string): boolean {
   }
 }
 
+/** The lines that a program that failed wrote, indented, without those that tell people nothing. */
+function lines(stderr: string, idle: RegExp): string[] {
+  return stripVTControlCharacters(stderr)
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !idle.test(line))
+    .map((line) => `  ${line}`);
+}
+
 /** The npm packages that a commit asks for: ours where it asks for the same ones. No script of a package is run. */
-async function packages({ folder, signal }: Place, say: (text: string) => void): Promise<void> {
+async function packages(
+  revision: string,
+  { folder, signal }: Place,
+  say: (text: string) => void,
+): Promise<void> {
   if (sameFile(join(folder, "package-lock.json"), join(ROOT, "package-lock.json"))) {
     symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
     return;
   }
-  say("its npm packages are others than ours: installing them aside, about half a minute");
-  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-  const argv = [
-    "npm",
-    "ci",
-    "--prefix",
-    folder,
-    "--ignore-scripts",
-    "--omit=dev",
-    "--prefer-offline",
-    ...quiet,
-  ];
+  say(`the npm packages of ${revision} are others than ours: installing them aside, about half a minute`);
+  const options = "--ignore-scripts --omit=dev --prefer-offline --no-audit --no-fund --loglevel=error".split(
+    " ",
+  );
+  const argv = ["npm", "ci", "--prefix", folder, ...options];
   // npm wants a home for its cache; some build services have none.
-  await must("install its npm packages", argv, {
-    limit: INSTALL_LIMIT,
-    signal,
-    env: { HOME: folder, ...process.env },
-  });
-}
-
-/** What a program that failed said for people: without the lines of a stack trace. */
-function words(stderr: string): string {
-  const lines = stripVTControlCharacters(stderr)
-    .split("\n")
-    .filter((line) => line.trim() !== "" && !/^ {4}at |^Node\.js v/.test(line));
-  return lines
-    .slice(-10)
-    .map((line) => `  ${line}`)
-    .join("\n");
+  const env = { HOME: folder, ...process.env };
+  const { code, stderr } = await run(argv, { limit: INSTALL_LIMIT, signal, env });
+  if (code === 0) return;
+  // npm begins with what is wrong, and goes on with its usage.
+  const said = lines(stderr, /^npm error *$/).slice(0, 5);
+  throw new FarmError(
+    `the npm packages of ${revision} can't be installed; npm says:\n${said.join("\n")}`,
+    undefined,
+    2,
+  );
 }
 
 /**
  * Makes the plan of `stack` at `revision` (whatever git knows a commit by) with the program of that commit. It may read
- * and nothing else: it can write no file and start no program, and gets none of our environment.
+ * files but write none and start no program, and gets none of our environment.
  * @param say told of what takes longer
  * Throws a FarmError when there is no such commit, its packages can't be installed, or its program can't plan.
  */
@@ -130,7 +129,7 @@ export async function planAt(
   const commit = await resolve(revision);
   return inTemporaryFolder(async (place) => {
     await unpack(commit, place);
-    await packages(place, say);
+    await packages(revision, place, say);
     const program = join(place.folder, "src/shell/cli.ts");
     const node = [
       process.execPath,
@@ -144,8 +143,9 @@ export async function planAt(
     });
     if (code === 0) return { commit, json: stdout };
     if (stderr.includes(notDeclared(stack))) return { commit, json: undefined };
+    const said = lines(stderr, /^ {4}at |^Node\.js v/).slice(-10);
     throw new FarmError(
-      `the program of ${revision} can't plan stack ${stack}; it says:\n${words(stderr)}`,
+      `the program of ${revision} can't plan stack ${stack}; it says:\n${said.join("\n")}`,
       "a commit is compared by its own program: name one where `farm plan` works",
       2,
     );

@@ -4,6 +4,7 @@ import { ApplicationService } from "../apps/application.ts";
 import { MariaDbCluster } from "../clusters/mariadb.ts";
 import { FarmHost } from "../host/component.ts";
 import { connectionTo } from "../host/connection.ts";
+import { HostKeyTurn } from "../host/host-key.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host } from "../inventory/schema.ts";
 import { ProxmoxGuest } from "../machines/proxmox-guest.ts";
@@ -11,7 +12,14 @@ import type { Keys } from "../plan/keys.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
 import { presentCommit } from "./commit.ts";
-import { type AppliedHosts, appliedBy, formerRun } from "./former-run.ts";
+import {
+  type AppliedHosts,
+  appliedBy,
+  formerRun,
+  type RunRecord,
+  type ShownKeys,
+  shownBy,
+} from "./former-run.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
 /** What the program tells its users and its own next run at the end, as stack outputs. */
@@ -20,6 +28,7 @@ export interface Outputs {
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
   readonly applied: AppliedHosts;
+  readonly hostKeys: ShownKeys;
 }
 
 type PrivateKey = pulumi.Output<string> | undefined;
@@ -28,21 +37,28 @@ type PrivateKey = pulumi.Output<string> | undefined;
  * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
  * before is done. Only Proxmox hosts can't wait for their guests, which are made after them.
  */
-function registerHosts(
+export function registerHosts(
   plan: Plan,
   keys: Keys,
   privateKey: PrivateKey,
-  applied: AppliedHosts,
+  { applied, hostKeys }: RunRecord,
 ): Map<string, FarmHost> {
   const { inventory } = plan;
   const hosts = new Map<string, FarmHost>();
   const isGuest = (id: string): boolean => hostOf(inventory, id).origin.kind === "guest";
   const machine = (host: Host): pulumi.Resource | undefined => {
-    if (host.origin.kind !== "guest") return undefined;
+    if (host.origin.kind !== "guest") return turnOf(host);
     const parent = hosts.get(host.origin.parent);
     const connection = connectionTo(inventory, keys, host.origin.parent, privateKey);
     const options = parent ? { dependsOn: [parent.confirmed] } : {};
     return new ProxmoxGuest(host.id, { host, inventory, keys, connection }, options).machine;
+  };
+  const turnOf = ({ id }: Host): pulumi.Resource | undefined => {
+    const before = hostKeys[id]?.before;
+    if (before === undefined) return undefined;
+    const former = connectionTo(inventory, keys, id, privateKey, before);
+    const present = connectionTo(inventory, keys, id, privateKey);
+    return new HostKeyTurn(id, { key: keys.sshHostKey(id), former, present }).kept;
   };
   const register = (id: string): void => {
     const made = machine(hostOf(inventory, id));
@@ -77,6 +93,21 @@ function registerHosts(
 }
 
 /**
+ * Registers the end of rotations, where a secret's generation was raised: when every host has its configuration, and
+ * so takes the new value beside the former, hosts turn to it one by one, and when all have, the former is refused.
+ */
+function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): void {
+  const register = (step: "turn" | "retire", id: string, after: pulumi.Resource[]): pulumi.Resource[] => {
+    const commands = hostPlan(plan, id).state.rotations.flatMap((rotation) => rotation[step] ?? []);
+    const host = hosts.get(id);
+    return commands.length > 0 && host ? [host.rotate(step, commands, after)] : [];
+  };
+  const done: pulumi.Resource[] = [...hosts.values()].map((host) => host.confirmed);
+  for (const id of plan.waves.flat()) done.push(...register("turn", id, [...done]));
+  for (const id of plan.waves.flat()) register("retire", id, done);
+}
+
+/**
  * Registers all resources of a stack. Throws a FarmError (exit code 2) for anything wrong in the declaration or the
  * settings, before the first resource.
  */
@@ -86,9 +117,16 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
   const bundles = new Map(plan.hosts.map(({ host, sha256 }) => [host.id, sha256]));
-  const applied = appliedBy(presentCommit(), bundles, await formerRun());
+  const former = await formerRun();
+  const standing = inventory.hosts.filter(({ origin }) => origin.kind !== "guest");
+  const shown = new Map(standing.map(({ id }) => [id, keys.generation(`ssh-host-key/${id}`)]));
+  const run: RunRecord = {
+    applied: appliedBy(presentCommit(), bundles, former.applied),
+    hostKeys: shownBy(shown, former.hostKeys),
+  };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
-  const hosts = registerHosts(plan, keys, privateKey, applied);
+  const hosts = registerHosts(plan, keys, privateKey, run);
+  registerRotations(plan, hosts);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
     if (found === undefined) throw new Error(`host ${id} is in no wave`);
@@ -117,6 +155,6 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
-    applied,
+    ...run,
   };
 }

@@ -10,6 +10,7 @@ import { lastLines } from "./machines/run.ts";
 /** Answer of `agent verify`. */
 interface Verification {
   readonly applied: string | null;
+  readonly appliedAt?: string;
   readonly inSync: boolean;
   readonly healthy: boolean;
   readonly differences: readonly string[];
@@ -25,6 +26,8 @@ export interface HostHealth {
   readonly unreachable?: string;
   /** Whether the bundle of the present declaration is what was applied last. */
   readonly upToDate: boolean;
+  /** When that was applied, in UTC as ISO 8601; absent where nothing was. */
+  readonly appliedAt?: string;
   readonly probes: number;
   /** Units that are declared for it. */
   readonly units: number;
@@ -48,6 +51,7 @@ async function healthOf(farm: TwinFarm, host: string): Promise<HostHealth> {
       host,
       running: true,
       upToDate: said.applied === hostPlan(farm.plan, host).sha256,
+      ...(said.appliedAt === undefined ? {} : { appliedAt: said.appliedAt }),
       probes: said.probes?.length ?? 0,
       units: Object.keys(said.units).length,
       unhealthy: said.unhealthy,

@@ -32,7 +32,8 @@ function once(path: string, make: () => string): string {
   return readFileSync(path, "utf8");
 }
 
-async function makeAdministratorKey(path: string): Promise<void> {
+/** Makes the key of a twin's administrator, and its .pub, unless they are there. */
+export async function makeAdministratorKey(path: string): Promise<void> {
   if (existsSync(path) && existsSync(`${path}.pub`)) return;
   const command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "twin", "-f", path];
   await must("make the administrator's key", command, { input: "y\n" });

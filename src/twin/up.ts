@@ -4,6 +4,7 @@ import { Listr, PRESET_TIMER } from "listr2";
 import type { Host } from "../inventory/schema.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
+import { keepSeen } from "./drift.ts";
 import { undoLeftFault } from "./drills/left-over.ts";
 import { runProgram, type Summary } from "./engine/engine.ts";
 import { ResourceState } from "./engine/state.ts";
@@ -101,9 +102,11 @@ function tasks(stack: string, port: number): Listr<Context> {
         task: async (context, task) => {
           const { farm } = context;
           const state = new ResourceState(resourceFile(stack));
-          context.summary = await runProgram(stack, farm.settings, state, farm.ssh, (line) => {
+          const say = (line: string): void => {
             task.output = line;
-          });
+          };
+          const program = async () => ({ ...(await import("../../stacks/index.ts")) });
+          context.summary = await runProgram(stack, farm.settings, state, farm.ssh, say, program);
           const { created, updated, deleted, unchanged } = context.summary;
           task.title += `: ${created.length} created, ${updated.length} updated, ${deleted.length} deleted, ${unchanged} unchanged`;
         },
@@ -116,6 +119,7 @@ function tasks(stack: string, port: number): Listr<Context> {
               task.output = text;
             },
           });
+          keepSeen(context.farm, context.health);
           task.title += `: ${context.health.reduce((sum, h) => sum + h.probes, 0)} probes say yes`;
         },
       },

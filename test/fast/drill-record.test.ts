@@ -139,6 +139,15 @@ test("a control that loses nothing fails, and one that loses passes", () => {
   assert.deepEqual(judge(cut, { loses: true }), []);
 });
 
+test("a fault that has to bite fails when every write was acknowledged all the same", () => {
+  const judged = (outcome: Outcome): string[] => {
+    const record = { attempts: attempts(["ok", outcome, "ok", "ok"]), reads: [] };
+    return judge(checkRecord(record, [copy(rows(1, 2, 3, 4))], fault), { bites: true });
+  };
+  assert.deepEqual(judged("doubt"), []);
+  assert.deepEqual(judged("ok"), ["every write was acknowledged, so the database has not noticed the fault"]);
+});
+
 test("a cluster that takes no writes again fails", () => {
   const checked = checkRecord(
     { attempts: attempts(["ok", "refused", "refused"]), reads: [] },

@@ -110,7 +110,7 @@ test("a mesh peer is a host with declared traffic, and no other", () => {
 
 test("the firewall lets in what is declared, from those who declared it", () => {
   const rules =
-    hostPlan(planOf(labInventory()), "db1").state.files.find((f) => f.path === "/etc/nftables.conf")
+    hostPlan(planOf(labInventory()), "db1").state.files.find((f) => f.path === "/etc/farm/firewall.nft")
       ?.content ?? "";
   assert.match(
     rules,

@@ -20,11 +20,14 @@ export function firstContact(): void {
     });
 
     for (const [name, input] of [
-      ["for another host", JSON.stringify({ host: "other", secrets: { token: "tell-nobody-2" } })],
+      [
+        "for another host",
+        JSON.stringify({ host: "other", secrets: { token: "tell-nobody-2" }, generations: {} }),
+      ],
       ["that are no JSON", "token=tell-nobody-2"],
       [
         "whose values are no texts",
-        JSON.stringify({ host: "farmhand", secrets: { token: ["tell-nobody-2"] } }),
+        JSON.stringify({ host: "farmhand", secrets: { token: ["tell-nobody-2"] }, generations: {} }),
       ],
     ] as const)
       test(`${name} are refused`, async () => {

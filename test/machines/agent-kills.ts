@@ -85,7 +85,7 @@ const STAGES = [
   "units: reload",
   "databases",
   "probes:",
-  "record: applied",
+  "waiting for the confirmation",
 ];
 
 const purge = "apt-get -qq --yes purge hello >/dev/null";

@@ -180,8 +180,8 @@ export function bundleOf(parts: readonly Wants[], secrets: Record<string, number
 
 export const no = (name: string, command: string) => ({ name, command, within: 0 });
 
-export const secrets = (values: Record<string, string>): string =>
-  JSON.stringify({ host: HOST, secrets: values });
+export const secrets = (values: Record<string, string>, generations: Record<string, number> = {}): string =>
+  JSON.stringify({ host: HOST, secrets: values, generations });
 
 /** A service of our own that notes each of its starts and reloads in files below /run. */
 export function service(name: string, more: Partial<UnitState> = {}): Wants {

@@ -54,7 +54,7 @@ export async function underEdits(
 ): Promise<Checked> {
   const prefix = `Stream${Date.now()}`;
   const [edge = ""] = lab.inventory.edge.hosts;
-  const stream = client("edit-stream.ts", [hostOf(lab.inventory, edge).address, "80", NAME, prefix], {
+  const stream = client(lab, "edit-stream.ts", [hostOf(lab.inventory, edge).address, "80", NAME, prefix], {
     WIKI_PASSWORD: lab.keys.secret("password/mediawiki/pravka/admin"),
   });
   await after(before);

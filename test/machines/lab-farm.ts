@@ -81,13 +81,14 @@ export async function awaitGreen(lab: TwinFarm, limit: number): Promise<number> 
   return (performance.now() - began) / 1000;
 }
 
-/** A program of this folder at work inside the twin's network; `stop` ends it and gives its lines of output. */
+/** A program of this folder at work inside a twin's network; `stop` ends it and gives its lines of output. */
 export function client(
+  { stack }: TwinFarm,
   name: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): { stop(): Promise<string[]> } {
-  const [command = "", ...rest] = inNamespace("lab", [
+  const [command = "", ...rest] = inNamespace(stack, [
     process.execPath,
     join(import.meta.dirname, name),
     ...args,

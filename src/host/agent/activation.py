@@ -2,6 +2,7 @@
 
 import os
 
+import baseline
 import guard
 import history
 from databases import settle_databases
@@ -28,6 +29,7 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     former = load_former(state)
     if bundle.sha256 != state.applied or differences.lines():
         remember(former, differences)
+        baseline.begin(bundle)
     own(differences, state)
     switch_packages(differences, former)
     if differences.files:
@@ -144,6 +146,7 @@ def finish(bundle, state, entry):
     """The change is done: from here on this bundle is what the host goes back to. `entry` is for the history."""
     say("record: applied")
     former = load_former(state)
+    baseline.keep(bundle)
     # A bundle that is there already, and had nothing to change, is no event.
     if entry["changes"] or state.applied != bundle.sha256:
         history.intend(bundle, entry)

@@ -60,7 +60,7 @@ def settle_databases(bundle, state, secrets):
             changes.append(f"database {name}: make")
     known = {row[0] for row in sql("SELECT User FROM mysql.user WHERE Host = '%'")}
     for name, account in accounts.items():
-        if settle_account(name, account, secrets[account["secret"]], name in known, state):
+        if settle_account(name, account, secrets, name in known, state, moving(account["secret"], bundle, state)):
             changes.append(f"database account {name}: {'change' if name in known else 'make'}")
     for name in gone:
         if name in known:
@@ -96,21 +96,62 @@ def return_account(name, described):
     sql("; ".join([create.replace("CREATE", "ALTER", 1) + lock, f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}", *grants]))
 
 
-def settle_account(name, account, password, exists, state):
-    """Makes one account so; returns whether that changed anything."""
+def moving(secret, bundle, state):
+    """Whether clients may still come with a former password: from a raised generation until that one is retired."""
+    generation = int(bundle.secret[secret]["generation"])
+    return generation > 1 and state.retired.get(secret) != generation
+
+
+def password_hashes(create):
+    """The hashes by which an account's CREATE USER lets clients in, or [] when they come in by anything else."""
+    identified = re.search(r" IDENTIFIED (BY PASSWORD|VIA) (.*?)(?= REQUIRE | WITH | PASSWORD EXPIRE| ACCOUNT |$)", create)
+    if not identified:
+        return []
+    if identified[1] == "BY PASSWORD":
+        return [identified[2].strip("'")]
+    ways = [re.fullmatch(rf"mysql_native_password USING '({PASSWORD_HASH})'", way) for way in identified[2].split(" OR ")]
+    return [way[1] for way in ways] if all(ways) else []
+
+
+def identified_by(hashes):
+    """As CREATE and ALTER USER have it. MariaDB 11.8 takes one plugin several times, and tries them in this order."""
+    if len(hashes) == 1:
+        return f"IDENTIFIED BY PASSWORD '{hashes[0]}'"
+    return "IDENTIFIED VIA " + " OR ".join(f"mysql_native_password USING '{each}'" for each in hashes)
+
+
+def settle_account(name, account, secrets, exists, state, clients_move):
+    """Makes one account so; returns whether that changed anything. While clients move, former passwords stay good."""
     user = f"{quote(name)}@'%'"
-    wanted = native_hash(password)
+    wanted = native_hash(secrets[account["secret"]])
     described = describe_database_account(name) if exists else None
     create, *present = described or [""]
     grants = {grant for grant in account["grants"].split("; ") if grant}
     others = {re.sub(r"^GRANT (.*) TO .*$", r"\1", grant) for grant in present if not grant.startswith("GRANT USAGE ON *.*")}
-    usable = f"IDENTIFIED BY PASSWORD '{wanted}'" in create and "ACCOUNT LOCK" not in create
+    locked, hashes = "ACCOUNT LOCK" in create, password_hashes(create)
+    accepted = [wanted, *(each for each in hashes if each != wanted)] if clients_move and not locked else [wanted]
+    usable = hashes == accepted and not locked
     if usable and others == grants:
         return False
     remember_account(name, described, state)
     if not usable:
-        sql(f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY PASSWORD '{wanted}'; "
-            f"ALTER USER {user} IDENTIFIED BY PASSWORD '{wanted}' ACCOUNT UNLOCK")
+        sql(f"CREATE USER IF NOT EXISTS {user} {identified_by(accepted)}; ALTER USER {user} {identified_by(accepted)} ACCOUNT UNLOCK")
     if others != grants:
         sql("; ".join([f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}", *(f"GRANT {grant} TO {user}" for grant in sorted(grants))]))
     return True
+
+
+def retire_passwords(secret, bundle, state, secrets):
+    """Ends the time in which the accounts of a raised secret also take its former values. Returns what was changed."""
+    accounts = [name for name, account in bundle.database_account.items() if account["secret"] == secret]
+    await_database()
+    changes = []
+    for name in accounts:
+        create = describe_database_account(name)[0]
+        wanted = native_hash(secrets[secret])
+        if password_hashes(create) != [wanted]:
+            sql(f"ALTER USER {quote(name)}@'%' {identified_by([wanted])}")
+            changes.append(f"database account {name}: former passwords refused")
+    state.retired[secret] = int(bundle.secret[secret]["generation"])
+    state.save()
+    return changes

@@ -16,22 +16,26 @@ DPKG_STATUS = "/var/lib/dpkg/status"
 class Packages:
     """
     What dpkg says: `installed` has for each package that is installed and configured its version, `sources` the name
-    and version of the source package it was built from; `unfinished` names those with which dpkg was interrupted.
+    and version of the source package it was built from, `held` what is asked for instead of its installation where
+    that is so (`hold`); `unfinished` names those with which dpkg was interrupted.
     """
 
     def __init__(self):
-        self.installed, self.sources, unfinished = {}, {}, []
+        self.installed, self.sources, self.held, unfinished = {}, {}, {}, []
         with open(DPKG_STATUS, encoding="utf-8", errors="replace") as file:
             entries = file.read().split("\n\n")
         for entry in entries:
-            found = re.match(r"Package: (\S+)\nStatus: \S+ \S+ (\S+)\n", entry)
+            # Some have a line between, such as `Essential: yes`.
+            found = re.match(r"Package: (\S+)\n(?:.+\n){0,2}?Status: (\S+) \S+ (\S+)\n", entry)
             if not found:
                 continue
-            name, status = found.groups()
+            name, selection, status = found.groups()
             if status == "installed":
                 version = re.search(r"^Version: (\S+)$", entry, re.M)[1]
                 source = re.search(r"^Source: (\S+)(?: \((\S+)\))?$", entry, re.M)
                 self.installed[name] = version
+                if selection != "install":
+                    self.held[name] = selection
                 self.sources[name] = (source[1], source[2] or version) if source else (name, version)
             elif status not in ("config-files", "not-installed"):
                 unfinished.append(name)

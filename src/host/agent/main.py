@@ -10,6 +10,9 @@
     farm-agent rollback N [--check]  activate a bundle of the history again: 0 is the present one, 1 the one before
     farm-agent history           what was applied when, from which commit, by whom, and which of it one can go back to
     farm-agent verify            compare the host with what was applied last; changes nothing
+    farm-agent drift [--keep FILE]  the same more closely, and what no bundle declares, as diffs; changes nothing, but
+                                 writes what it found, in short, to a file for monitoring
+    farm-agent retire SECRET N   refuse what was good before generation N of a secret: nobody has it any more
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
 2 refused and nothing was touched, 3 this host had a life before the farm and was only looked at, 75 another run holds
@@ -42,7 +45,9 @@ import time
 import guard
 import history
 from activation import activate, finish, make_so
+from baseline import BASELINE
 from bundle import Bundle
+from databases import retire_passwords
 from differences import Differences
 from packages import POLICY, clear_policy, download
 from probes import probe_all
@@ -60,15 +65,26 @@ def take_secrets(_):
     try:
         message = json.load(sys.stdin)
         host, values = message["host"], {name: value + "" for name, value in message["secrets"].items()}
+        generations = {name: int(generation) for name, generation in message["generations"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}}") from None
+        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}, \"generations\": {NAME: NUMBER}}") from None
     if host != os.uname().nodename:
         raise Refused(f"these secrets are for {host}, this host is {os.uname().nodename}")
+    refuse_former(generations)
     know_secrets(values)
     changed = load_json(SECRETS, None) != values
     if changed:
         write_file(SECRETS, json.dumps(values).encode(), 0o600)
     return {"ok": True, "changed": changed, "secrets": sorted(values)}
+
+
+def refuse_former(generations):
+    """What was given up may be known to others, so it doesn't come back, whatever an older declaration says."""
+    bundle = applied_bundle(State())
+    for name, generation in generations.items():
+        applied = int(bundle.secret.get(name, {}).get("generation", 0)) if bundle else 0
+        if generation < applied:
+            raise Refused(f"generation {generation} of {name} was given up, this host has {applied}: write {applied} or more into generations")
 
 
 def read_bundle():
@@ -200,6 +216,21 @@ def verify(_):
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
+def look_for_drift(arguments):
+    from drift import drift
+    return drift(arguments)
+
+
+def retire(arguments):
+    """Called when no client is left that has a former value of a raised secret."""
+    state = State()
+    bundle = applied_bundle(state)
+    applied = bundle and bundle.secret.get(arguments.secret, {}).get("generation")
+    if applied != arguments.generation:
+        raise Refused(f"generation {arguments.generation} of {arguments.secret} is not applied here, but {applied or 'none'}")
+    return {"ok": True, "changes": retire_passwords(arguments.secret, bundle, state, load_secrets())}
+
+
 def lock(limit):
     """One change at a time; the kernel frees the lock when its holder dies, however it dies. Waits for it `limit` seconds."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -228,7 +259,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="farm-agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
-               "go-back": undo_unconfirmed, "apply": apply, "rollback": rollback, "history": tell_history, "verify": verify}
+               "go-back": undo_unconfirmed, "apply": apply, "rollback": rollback, "history": tell_history, "verify": verify,
+               "drift": look_for_drift, "retire": retire}
     for name, action in actions.items():
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
@@ -236,6 +268,9 @@ def parse_arguments():
             command.add_argument("sha256", metavar="SHA256")
         if name in ("prepare", "activate", "confirm", "apply"):
             command.add_argument("--commit", default="unknown", help="the program's commit, for the history")
+        if name == "retire":
+            command.add_argument("secret", metavar="SECRET")
+            command.add_argument("generation", metavar="GENERATION")
         if name == "confirm":
             command.add_argument("--again", action="store_true", help="make the change again if the host went back meanwhile")
         if name in ("prepare", "apply"):
@@ -244,6 +279,8 @@ def parse_arguments():
             command.add_argument("bundle", metavar="N", help="its number in `history`, or its hash")
         if name in ("apply", "rollback"):
             command.add_argument("--check", action="store_true", help="print what would change, and change nothing")
+        if name == "drift":
+            command.add_argument("--keep", metavar="FILE", help="keep the result for monitoring")
     return parser.parse_args()
 
 
@@ -262,7 +299,7 @@ def main():
     arguments = parse_arguments()
     os.umask(0o022)
     began = time.monotonic()
-    reading = arguments.check or arguments.action in (tell_history, verify)
+    reading = arguments.check or arguments.action in (tell_history, verify, look_for_drift)
     try:
         if not reading:
             # The timer has the last word, but not in the middle of a run.
@@ -272,7 +309,7 @@ def main():
             # What a killed run has left; what it left aside elsewhere goes with its transaction.
             clear_policy()
             clear_staged()
-            for path in (STATE, SECRETS, APPLIED, POLICY, HISTORY, UNWRITTEN):
+            for path in (STATE, SECRETS, APPLIED, BASELINE, POLICY, HISTORY, UNWRITTEN):
                 remove_if_there(aside_of(path))
             history.settle()
         report, code = arguments.action(arguments), 0

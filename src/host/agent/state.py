@@ -45,12 +45,14 @@ class State:
         # Values that we have replaced.
         self.sysctls = stored.get("sysctls", {})
         self.accounts_made = stored.get("databaseAccounts", [])
+        # By secret: the generation whose predecessors nobody takes any more.
+        self.retired = stored.get("retired", {})
         # Whether this host had a life before the farm, and an administrator has said that it may be taken over.
         self.adopted = stored.get("adopted", False)
 
     def give(self):
         return {"owned": self.owned, "units": self.units, "sysctls": self.sysctls, "databaseAccounts": self.accounts_made,
-                "adopted": self.adopted}
+                "retired": self.retired, "adopted": self.adopted}
 
     def save(self):
         text = json.dumps(self.give(), indent=1).encode()

@@ -1,5 +1,6 @@
 """The way back to the state before a change."""
 
+import baseline
 from databases import return_account
 from former import forget_former, load_former, restore
 from guard import disarm
@@ -53,6 +54,8 @@ def go_back(former_bundle, state):
         # What could not be removed now is still ours to remove.
         state.owned = owned
     attempt(state.save)
+    if former_bundle and not problems:
+        attempt(baseline.keep, former_bundle)
     if not problems:
         disarm()
         forget_former(former)

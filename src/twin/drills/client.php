@@ -18,10 +18,11 @@ function connect( $task ) {
 	return $made ? $connection : null;
 }
 
-// Errors from 2000 to 2999 are the client library's own: the connection broke. The three others come from a server that
-// ends the session (shutdown, interrupted, killed), which does not tell whether the statement had happened.
+// Errors from 2000 to 2999 are the client library's own: the connection broke. The others in the list come from a server
+// that ends the session (1053 shutdown, 1317 interrupted, 1927 killed) or lost the cluster in the middle of the commit (1180),
+// which does not tell whether the statement has happened.
 function outcome_of_error( $code ) {
-	return ( $code >= 2000 && $code < 3000 ) || in_array( $code, [ 1053, 1317, 1927 ] ) ? 'doubt' : 'refused';
+	return ( $code >= 2000 && $code < 3000 ) || in_array( $code, [ 1053, 1180, 1317, 1927 ] ) ? 'doubt' : 'refused';
 }
 
 // Returns [outcome, error, rows]; `rows` are those of a query that has some.
@@ -44,9 +45,9 @@ $connection = null;
 for ( $n = 1; fgets( STDIN ) === false && !feof( STDIN ); $n++ ) {
 	$began = now();
 	$connection = $connection ?? connect( $task );
-	// A thousand bytes a row, so that the table has to grow while a drill lasts.
+	// Two thousand bytes a row, so that the table's file has to grow every few seconds and meets a full disk.
 	$query = $role === 'writer'
-		? "INSERT INTO $table (writer, n, filling) VALUES ($id, $n, REPEAT('x', 1000))"
+		? "INSERT INTO $table (writer, n, filling) VALUES ($id, $n, REPEAT('x', 2000))"
 		: "SELECT writer, MAX(n) FROM $table GROUP BY writer";
 	[ $outcome, $error, $rows ] = attempt( $connection, $query );
 	$seen = $rows === null ? null : (object)array_map( 'intval', array_column( $rows, 1, 0 ) );
@@ -58,6 +59,6 @@ for ( $n = 1; fgets( STDIN ) === false && !feof( STDIN ); $n++ ) {
 		mysqli_close( $connection );
 		$connection = null;
 	}
-	// A stream and no flood: the members need their processors for coming back, and a refusal may come at once.
-	usleep( 10000 );
+	// A stream and no flood, milliseconds: the hosts need their processors for coming back, and a refusal may come at once.
+	usleep( ( $outcome === 'ok' ? 10 : 50 ) * 1000 );
 }

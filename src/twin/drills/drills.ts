@@ -78,7 +78,7 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
   {
     name: "disk-full",
     title: { en: "disk full", ru: "диск заполнен" },
-    ...{ targets: "writer", fault: diskFull, seconds: LONG_ENOUGH, expects: {} },
+    ...{ targets: "writer", fault: diskFull, seconds: LONG_ENOUGH, expects: { bites: true } },
   },
   {
     name: "all-at-once",

@@ -191,10 +191,15 @@ export interface Expectation {
   readonly loses?: boolean;
   /** Nothing may be acknowledged while the fault is in force. */
   readonly blocks?: boolean;
+  /** Some attempts must fail: a fault that the database may not notice at all has shown nothing then. */
+  readonly bites?: boolean;
 }
 
 /** What is not as expected, in words; empty when the drill passed. */
-export function judge(checked: Checked, { loses = false, blocks = false }: Expectation): string[] {
+export function judge(
+  checked: Checked,
+  { loses = false, blocks = false, bites = false }: Expectation,
+): string[] {
   const failures: string[] = [];
   const refuse = (count: number, what: string): void => {
     if (count > 0) failures.push(`${count} ${what}`);
@@ -208,6 +213,8 @@ export function judge(checked: Checked, { loses = false, blocks = false }: Expec
   refuse(checked.undead, "writes were refused and are there all the same");
   refuse(checked.differing, "rows differ between members");
   if (blocks) refuse(checked.duringFault, "writes were acknowledged although no member had a majority");
+  if (bites && checked.acknowledged === checked.attempts)
+    failures.push("every write was acknowledged, so the database has not noticed the fault");
   if (checked.afterFault === 0) failures.push("no write was acknowledged after the fault was undone");
   return failures;
 }

@@ -16,7 +16,7 @@ const STEADY = 3;
 /** Seconds for a farm to be well before a drill: a moment's load is no illness. */
 const WELL_BEFORE = 15;
 /** Seconds for the cluster to have all members at work again; a member that needs a full copy takes 30 here. */
-const WHOLE_WITHIN = 120;
+const WHOLE_WITHIN = 180;
 /** Seconds for all probes afterwards. */
 const WELL_AFTER = 60;
 

@@ -123,7 +123,8 @@ function toConfig(settings: Settings): Record<string, string> {
 }
 
 /**
- * Runs the Pulumi program of a stack with the twin as its engine, and removes what it no longer declares.
+ * Runs a Pulumi program with the twin as its engine, and removes what it no longer declares. `program` registers the
+ * resources and returns the stack's outputs.
  * A process can do this once, since the SDK's runtime is global to it. Returns what was done; throws the first
  * failure, after all that was under way has ended and been recorded.
  */
@@ -133,6 +134,7 @@ export async function runProgram(
   state: ResourceState,
   ssh: SshPool,
   progress: Progress,
+  program: () => Promise<Properties>,
 ): Promise<Summary> {
   const engine = new Engine(state, ssh, progress);
   await pulumi.runtime.setMocks(
@@ -149,10 +151,10 @@ export async function runProgram(
   process.on("unhandledRejection", quiet);
   let outputs: Properties = {};
   try {
-    const program = pulumi.runtime.runInPulumiStack(async () => {
-      outputs = { ...(await import("../../../stacks/index.ts")) };
+    const running = pulumi.runtime.runInPulumiStack(async () => {
+      outputs = await program();
     });
-    await Promise.race([program.then(() => pulumi.runtime.disconnect()), engine.failed]);
+    await Promise.race([running.then(() => pulumi.runtime.disconnect()), engine.failed]);
   } catch (error) {
     await engine.settle();
     throw error;

@@ -1,18 +1,39 @@
 /** How the twin answers `command:remote:Command`: it runs it over SSH, as the real provider (1.2.1) would. */
+import { setTimeout as pause } from "node:timers/promises";
 import { FarmError } from "../../shell/errors.ts";
 import type { SshPool, Target } from "../../shell/ssh.ts";
-import { lastLines } from "../machines/run.ts";
+import { lastLines, type Result } from "../machines/run.ts";
 import type { Properties, ResourceRecord } from "./state.ts";
 
 export const REMOTE_COMMAND = "command:remote:Command";
 
 interface CommandInputs extends Properties {
-  readonly connection: Target;
+  readonly connection: Target & { readonly dialErrorLimit?: number };
   readonly create?: string;
   readonly update?: string;
   readonly delete?: string;
   readonly stdin?: string;
   readonly triggers?: readonly unknown[];
+}
+
+/** A machine boots, or shows the SSH host key of an interrupted turn, within this; milliseconds. */
+const DIAL_LIMIT = 300_000;
+const DIAL_AGAIN = 1000;
+
+/** As the real provider, which dials until it gets through if it is told so. ssh ends with 255 when it does not. */
+async function dial(
+  ssh: SshPool,
+  { connection }: CommandInputs,
+  command: string,
+  options: { input?: string },
+): Promise<Result> {
+  const end = performance.now() + (connection.dialErrorLimit === -1 ? DIAL_LIMIT : 0);
+  for (;;) {
+    // The real provider dials for each command, and a host may care: a change is confirmed over a new connection.
+    const result = await ssh.run(connection, command, { ...options, fresh: true });
+    if (result.code !== 255 || performance.now() >= end) return result;
+    await pause(DIAL_AGAIN);
+  }
 }
 
 async function execute(
@@ -22,8 +43,7 @@ async function execute(
   command: string,
 ): Promise<Properties> {
   const input = inputs.stdin === undefined ? {} : { input: inputs.stdin };
-  // The real provider dials for each command, and a host may care: a change is confirmed over a new connection.
-  const { code, stdout, stderr } = await ssh.run(inputs.connection, command, { ...input, fresh: true });
+  const { code, stdout, stderr } = await dial(ssh, inputs, command, input);
   if (code !== 0)
     throw new FarmError(
       `${name} failed with exit code ${code} on ${inputs.connection.host}:\n${lastLines(stderr || stdout, 25)}`,

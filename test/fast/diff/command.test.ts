@@ -47,10 +47,10 @@ function linkPrograms(): void {
   }
 }
 
-function giveAway(path: string): void {
-  lchownSync(path, NOBODY, NOBODY);
-  for (const entry of readdirSync(path, { recursive: true, encoding: "utf8" }))
-    lchownSync(join(path, entry), NOBODY, NOBODY);
+/** Makes the repository nobody's. Before any link stands in it: a walk through all of it would follow them. */
+function giveAway(): void {
+  const entries = readdirSync(repository, { recursive: true, encoding: "utf8" });
+  for (const path of ["", ...entries]) lchownSync(join(repository, path), NOBODY, NOBODY);
 }
 
 const run = (...argv: string[]) => {
@@ -91,13 +91,13 @@ const commitProgram = (branch: string, program: string) =>
   commit(branch, () => edit("src/shell/cli.ts", () => program));
 
 test.before(() => {
-  linkPrograms();
   mkdirSync(temporary);
   const parts = ["package.json", "package-lock.json", "Pulumi.yaml", "Pulumi.lab.yaml", "src", "stacks"];
   for (const part of parts) cpSync(join(ROOT, part), join(repository, part), { recursive: true });
-  symlinkSync(join(ROOT, "node_modules"), join(repository, "node_modules"));
   writeFileSync(join(repository, ".gitignore"), "/node_modules\n/tmp\n/bin\n");
-  if (first.length > 0) giveAway(repository);
+  if (first.length > 0) giveAway();
+  linkPrograms();
+  symlinkSync(join(ROOT, "node_modules"), join(repository, "node_modules"));
   git("init", "--quiet");
   git("add", ".");
   git("commit", "--quiet", "--message", "the farm");

@@ -152,8 +152,17 @@ test("a part that the comparison has never heard of shows up, thing by thing", (
   assert.equal(found.farm[0]?.patch, "@@ -1,2 +1,2 @@ records www\n name: www\n-ttl: 1\n+ttl: 2\n");
   assert.equal(
     found.farm[1]?.patch,
-    "@@ -1,2 +1,2 @@ zones\n-- {serial: 1, zone: a}\n - {serial: 1, zone: b}\n+- {serial: 2, zone: a}\n",
+    "@@ -1,1 +1,1 @@ zones\n-- {serial: 1, zone: a}\n+- {serial: 2, zone: a}\n",
   );
+});
+
+test("things without names are counted: one of two equal ones that goes is seen", () => {
+  const flow = { from: "a", to: "b" };
+  const found = comparePlans(
+    plan([], { flows: [flow, flow] }),
+    plan([], { flows: [flow, { ...flow, to: "c" }] }),
+  );
+  assert.equal(found.farm[0]?.patch, "@@ -1,1 +1,1 @@ flows\n-- {from: a, to: b}\n+- {from: a, to: c}\n");
 });
 
 test("the order of change is compared: a wave's place means something", () => {
@@ -184,8 +193,17 @@ test("a guest more in the lab: itself, those who must let it in, its place in th
     }),
   );
   assert.deepEqual(found.added, ["web3"]);
-  assert.deepEqual([...found.changed].sort(), ["db1", "db2", "db3", "edge1", "zhelezo1"]);
-  assert.deepEqual(found.order, [["zhelezo1"], ["db1"], ["db2"], ["db3"], ["web3"], ["edge1"]]);
+  assert.deepEqual([...found.changed].sort(), ["db1", "db2", "db3", "edge1", "web1", "web2", "zhelezo1"]);
+  assert.deepEqual(found.order, [
+    ["zhelezo1"],
+    ["db1"],
+    ["db2"],
+    ["db3"],
+    ["web1"],
+    ["web2"],
+    ["web3"],
+    ["edge1"],
+  ]);
   assert.deepEqual([...new Set(found.farm.map((c) => c.section))].sort(), ["applications", "flows", "waves"]);
   assert(found.groups.some((g) => g.hosts.includes("web3") && /^web[12]$/.test(g.comparedWith ?? "")));
 });

@@ -1,0 +1,204 @@
+/** A server that was set up by hand, the old way, taken over: looked at first, nothing of its own touched. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { AGENT, agentText, INSTALL_AGENT } from "../../src/host/agent.ts";
+import { loadInventory } from "../../src/inventory/load.ts";
+import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
+import { hostPlan, makePlan } from "../../src/plan/plan.ts";
+import { ensureImage } from "../../src/twin/machines/image.ts";
+import { inMachine } from "../../src/twin/machines/inside.ts";
+import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
+import { boot } from "../../src/twin/machines/machine.ts";
+import { openNetwork, runInNamespace } from "../../src/twin/machines/network.ts";
+import { proxyAddress, startPackageProxy } from "../../src/twin/machines/packages.ts";
+import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import { must } from "../../src/twin/machines/run.ts";
+import { destroyStack } from "../../src/twin/machines/stack.ts";
+import { withoutRoot } from "./lab-farm.ts";
+
+const STACK = "adoption-test";
+const ADDRESS = "10.94.1.11";
+const HOST = "old1";
+
+/** What its former administrator left: everything that facts.md tells of, short of the botnet. */
+const OLD_WAYS = `
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update
+apt-get -qqy install --no-install-recommends iptables rpcbind mariadb-server nginx >/dev/null
+iptables -A INPUT -p tcp --dport 3306 -m comment --comment by-hand -j ACCEPT
+printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\n' >/etc/ssh/sshd_config.d/50-by-hand.conf
+echo '192.0.2.9 by-hand' >>/etc/hosts
+echo 'root:tell-nobody' | chpasswd
+systemctl enable -q --now rpcbind.socket ssh mariadb nginx
+systemctl restart ssh
+mkdir -p /var/www/wordpress
+echo '<?php // wordpress' >/var/www/wordpress/index.php
+echo "<?php define( 'DB_PASSWORD', 'tell-nobody' );" >/var/www/wordpress/wp-config.php
+mariadb -e "CREATE DATABASE wordpress; CREATE TABLE wordpress.posts (id INT PRIMARY KEY, title TEXT);
+  INSERT INTO wordpress.posts VALUES (1, 'hello'), (2, 'world'); CREATE USER wp@localhost IDENTIFIED BY 'tell-nobody'"
+`;
+
+/** All that is the old server's own, and all that runs on it. */
+const OWN = `
+find /var/www /etc/nginx /etc/mysql -type f -print0 | sort -z | xargs -0 sha256sum
+cat /etc/ssh/sshd_config.d/50-by-hand.conf
+iptables-save | grep by-hand
+mariadb -Ne 'SELECT * FROM wordpress.posts; SHOW GRANTS FOR wp@localhost'
+systemctl show -p Id,ActiveState,MainPID mariadb nginx`;
+
+/** What the farm would change of the rest. */
+const ALL = `${OWN}
+find /etc -xdev -not -path '/etc/*-' -not -name .pwd.lock -printf '%p %y %#m %u:%g %l\\n' | sort
+find /etc -xdev -type f -not -name '*-' -print0 | sort -z | xargs -0 sha256sum
+systemctl list-unit-files --no-legend | awk '{print $1, $2}' | sort
+systemctl is-active rpcbind.socket ssh`;
+
+let lock: Lock | undefined;
+let folder = "";
+
+async function sh(script: string, input = ""): Promise<string> {
+  const { code, stdout, stderr } = await inMachine(STACK, HOST, ["/bin/sh", "-euc", script], {
+    input,
+    limit: 300,
+  });
+  assert.equal(code, 0, `${script}\n${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+const agent = (args: string, input = "") =>
+  inMachine(STACK, HOST, [AGENT, ...args.split(" ")], { input, limit: 300 });
+
+/** A farm of this one server, in which it does nothing yet but be a host. */
+function planOfOld(publicKey: string) {
+  const inventory = loadInventory(
+    "old",
+    {
+      environment: "old",
+      title: { en: "Old", ru: "Старое" },
+      placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
+      sites: [{ id: "here", title: { en: "Here", ru: "Здесь" }, provider: "here", country: "DE" }],
+      hosts: [
+        {
+          id: HOST,
+          site: "here",
+          origin: { kind: "dedicated" },
+          mesh: "10.80.0.9",
+          memory: "2 GB",
+          disk: "20 GB",
+        },
+      ],
+    },
+    {
+      addresses: { [HOST]: ADDRESS },
+      administrators: [{ name: "olga", languages: ["ru"], keys: [publicKey] }],
+      packageProxy: proxyAddress(STACK),
+    },
+  );
+  const keys = deriveKeys(PREVIEW_MASTER_KEY, "old", {});
+  const plan = hostPlan(makePlan(inventory, keys), HOST);
+  const secrets = Object.fromEntries(plan.secrets.map((name) => [name, keys.secret(name)]));
+  return { plan, secrets: JSON.stringify({ host: HOST, secrets }), hostKey: keys.sshHostKey(HOST).publicKey };
+}
+
+describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
+  let old: ReturnType<typeof planOfOld>;
+  let own = "";
+  let all = "";
+
+  before(async () => {
+    await ensurePrerequisites();
+    lock = await lockStack(STACK, "the test of adoption");
+    await destroyStack(STACK);
+    await openNetwork(STACK, "10.94.1.0/24");
+    await startPackageProxy(STACK);
+    await ensureImage(STACK);
+    folder = mkdtempSync(join(tmpdir(), "farm-adoption-"));
+    await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
+    const publicKey = readFileSync(join(folder, "key.pub"), "utf8").trim();
+    const machine = { name: HOST, address: ADDRESS, prefixLength: 24, diskBytes: 3 * 2 ** 30 };
+    await boot(STACK, { ...machine, authorizedKeys: [publicKey] });
+    await sh(OLD_WAYS);
+    await sh(INSTALL_AGENT, agentText);
+    old = planOfOld(publicKey);
+    await sh(`${AGENT} secrets`, old.secrets);
+    [own, all] = [await sh(OWN), await sh(ALL)];
+  });
+
+  after(async () => {
+    if (lock === undefined) return;
+    await destroyStack(STACK);
+    lock.release();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("the first run only looks: it shows every file it would replace, and changes nothing", async () => {
+    for (const command of ["prepare", "apply"]) {
+      const { code, stdout, stderr } = await agent(command, old.plan.bundle);
+      assert.equal(code, 3, stderr);
+      assert.match(stderr, /only looked at and nothing was changed.*farms:adopt/s);
+      assert.match(stderr, /would change: file \/etc\/hosts: change/);
+      assert.match(stderr, /would change: unit rpcbind.socket: mask/);
+      assert.match(stderr, /^-192\.0\.2\.9 by-hand$/m);
+      assert.doesNotMatch(stdout + stderr, /tell-nobody/);
+      assert.equal(await sh(ALL), all);
+    }
+    const { code } = await agent(`activate ${old.plan.sha256}`);
+    assert.equal(code, 2, "nothing is prepared");
+  });
+
+  test("once it may be taken over, preparing still changes nothing that runs", async () => {
+    const { code, stderr } = await agent("prepare --adopt", old.plan.bundle);
+    assert.equal(code, 0, stderr);
+    assert.equal(await sh(ALL), all);
+  });
+
+  test("without a confirmation everything is as it was found", async () => {
+    const { code, stdout, stderr } = await agent(`activate ${old.plan.sha256}`);
+    assert.equal(code, 0, stderr);
+    assert.equal(JSON.parse(stdout).unconfirmed, 60);
+    await agent("go-back");
+    assert.equal(await sh(ALL), all);
+  });
+
+  test("taken over: what it replaces is kept, what it does not own goes on untouched", async () => {
+    const { code, stderr } = await agent(`activate ${old.plan.sha256}`);
+    assert.equal(code, 0, stderr);
+    writeFileSync(join(folder, "known_hosts"), `${ADDRESS} ${old.hostKey}\n`);
+    const options = [
+      "BatchMode=yes",
+      "ConnectTimeout=5",
+      `UserKnownHostsFile=${join(folder, "known_hosts")}`,
+    ];
+    const ssh = ["ssh", "-F", "none", "-i", join(folder, "key"), ...options.flatMap((o) => ["-o", o])];
+    const confirmed = await runInNamespace(STACK, [
+      ...ssh,
+      `root@${ADDRESS}`,
+      `${AGENT} confirm ${old.plan.sha256}`,
+    ]);
+    assert.equal(confirmed.code, 0, confirmed.stderr);
+    assert.equal(await sh(OWN), own);
+    assert.match(await sh("cat /var/lib/farm/replaced/etc/hosts"), /by-hand/);
+    assert.equal(await sh("systemctl is-enabled rpcbind.socket || true"), "masked");
+  });
+
+  test("what let the botnet in is closed: passwords, and every port that nobody declares", async () => {
+    const password = await runInNamespace(STACK, [
+      ...["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "PubkeyAuthentication=no"],
+      ...["-o", `UserKnownHostsFile=${join(folder, "known_hosts")}`, `root@${ADDRESS}`, "true"],
+    ]);
+    assert.match(password.stderr, /Permission denied \(publickey\)/);
+    for (const port of [80, 111, 3306]) {
+      const { code } = await runInNamespace(STACK, [
+        "timeout",
+        "2",
+        "bash",
+        "-c",
+        `</dev/tcp/${ADDRESS}/${port}`,
+      ]);
+      assert.notEqual(code, 0, `port ${port} answers`);
+    }
+  });
+});
