@@ -239,6 +239,19 @@ describe("the history", { skip }, () => {
       await good("rollback 1");
     });
 
+    test("a bundle from before a secret was raised is refused: what was given up does not come back", async () => {
+      const token = { files: [file("/etc/t-token", `\${secret:token}\n`, { mode: "0600" })] };
+      for (const generation of [1, 2]) await good("apply", issue("raised", token, { token: generation }));
+      const before = await sh(`sha256sum ${LOG}`);
+      for (const command of ["rollback --check 1", "rollback 1"]) {
+        const { code, report } = await agent(command);
+        assert.equal(code, 2);
+        assert.match(report.error ?? "", /from before token was raised from generation 1 to 2/);
+      }
+      assert.equal(await sh(`sha256sum ${LOG}`), before);
+      await good("apply", issue("after"));
+    });
+
     test("what can lock administrators out waits for its confirmation on this way too", async () => {
       const before = (await read()).applied;
       const more = { accounts: [account("t-carol")] };
