@@ -72,7 +72,7 @@ export class FarmHost extends pulumi.ComponentResource {
       stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values, generations })),
       logging: "none",
     });
-    const prepare = `${AGENT} prepare${args.adopt ? " --adopt" : ""}`;
+    const prepare = `${AGENT} prepare --commit ${args.commit}${args.adopt ? " --adopt" : ""}`;
     this.prepared = this.#command("bundle", prepare, [secrets], { stdin: plan.bundle });
     this.registerOutputs({ address: plan.host.address, mesh: plan.host.mesh, bundle: plan.sha256 });
   }

@@ -19,10 +19,12 @@ export interface Farm {
   readonly plan: Plan;
   readonly ssh: SshPool;
   readonly target: (host: string) => Connection<string>;
+  /** File in which this computer keeps what it last saw of each host (drift/sightings.ts). */
+  readonly sightings: string;
 }
 
 /** Puts a farm together from complete settings, secrets included. Throws a FarmError (exit code 2) when they are wrong. */
-export function farmFrom(stack: string, settings: Settings, ssh: SshPool): Farm {
+export function farmFrom(stack: string, settings: Settings, ssh: SshPool, sightings: string): Farm {
   const { inventory, shell } = openStack(stack, settings);
   const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
   return {
@@ -32,6 +34,7 @@ export function farmFrom(stack: string, settings: Settings, ssh: SshPool): Farm 
     plan: makePlan(inventory, keys),
     ssh,
     target: (host) => connectionTo(inventory, keys, host, shell.privateKey),
+    sightings,
   };
 }
 
@@ -46,7 +49,10 @@ export async function openFarm(stack: string): Promise<Farm> {
   refuseExamples(openStack(stack, settings).inventory);
   const connections = join(homedir(), ".cache/farms/ssh", stack);
   const secrets = await engineSecrets(stack);
-  return farmFrom(stack, { ...settings, ...secrets }, new SshPool(connections, (argv) => argv));
+  // After the XDG base directory specification.
+  const state = process.env.XDG_STATE_HOME || join(homedir(), ".local/state");
+  const ssh = new SshPool(connections, (argv) => argv);
+  return farmFrom(stack, { ...settings, ...secrets }, ssh, join(state, "farms", `${stack}.json`));
 }
 
 /** A declared host by the name a person typed. Throws a FarmError (exit code 2) that lists the names. */

@@ -32,6 +32,8 @@ HostKey ${HOST_KEY}
 AllowTcpForwarding ${isJumpHost(context) ? "local" : "no"}
 AllowAgentForwarding no
 X11Forwarding no
+# Tells a session with which key it was opened: root's are those of all administrators, and the history names one.
+ExposeAuthInfo yes
 # The program opens several connections to a host at once; the default (10:30:100) drops some of them.
 MaxStartups 64:30:128
 `;

@@ -1,6 +1,7 @@
 /** The command line. Each command's work is imported when it is asked for, so that `plan` stays quick. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FarmError } from "./errors.ts";
+import { addOperatorCommands } from "./operator-commands.ts";
 
 const DEFAULT_STACK = "lab";
 
@@ -54,6 +55,10 @@ program
     process.exitCode = await diff(commit, stack, options);
   });
 
+addOperatorCommands(program, DEFAULT_STACK, async (stack) =>
+  (await import("../operate/farm.ts")).openFarm(stack),
+);
+
 const twin = program
   .command("twin")
   .description(
@@ -78,17 +83,6 @@ twin
   .action(async (stack: string, options: { json?: boolean }) => {
     const { status } = await import("../twin/status.ts");
     process.exitCode = await status(stack, options.json === true);
-  });
-
-twin
-  .command("drift")
-  .description("what on the hosts differs from what was applied, whoever changed it; changes nothing")
-  .argument("[stack]", "the stack", DEFAULT_STACK)
-  .argument("[host]", "one host instead of all")
-  .option("--json", "for programs")
-  .action(async (stack: string, host: string | undefined, options: { json?: boolean }) => {
-    const { drift } = await import("../twin/drift.ts");
-    process.exitCode = await drift(stack, host, options.json === true);
   });
 
 twin
@@ -159,6 +153,10 @@ program
         runs: options.runs,
       });
   });
+
+addOperatorCommands(twin, DEFAULT_STACK, async (stack) =>
+  (await import("../twin/farm.ts")).openRunningFarm(stack),
+);
 
 /** Failures that a person can mend are said in plain words; anything else is a defect and shows its stack. */
 function report(error: unknown): void {

@@ -34,3 +34,14 @@ export function presentCommit(): string {
     return "unknown";
   }
 }
+
+/** The first line of the message of a commit as `presentCommit` writes it; undefined where it is not known here. */
+export function subjectOf(commit: string): string | undefined {
+  const hash = /^([0-9a-f]{7,64})(\+changes)?$/.exec(commit)?.[1];
+  if (hash === undefined) return undefined;
+  try {
+    return git("log", "-1", "--format=%s", hash, "--");
+  } catch {
+    return undefined;
+  }
+}

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lastLines, type Result, run } from "../twin/machines/run.ts";
+import { lastLines, type Result, type RunOptions, run } from "../twin/machines/run.ts";
 import { FarmError } from "./errors.ts";
 
 /** One end of a connection, in the words of the command provider's connection arguments. */
@@ -133,17 +133,14 @@ export class SshPool {
   async run(
     target: Target,
     command: string,
-    options: { input?: string; limit?: number; fresh?: boolean } = {},
+    { fresh, ...options }: Pick<RunOptions, "input" | "limit" | "onStderr"> & { fresh?: boolean } = {},
   ): Promise<Result> {
-    if (!options.fresh) await this.#connect(target);
+    if (!fresh) await this.#connect(target);
     else if (target.proxy) await this.#connect(target.proxy);
-    const alone = options.fresh ? ["-o", "ControlPath=none"] : [];
+    const alone = fresh ? ["-o", "ControlPath=none"] : [];
     const [ssh = "", ...rest] = this.#command(target);
     const argv = this.#wrap([ssh, ...alone, ...rest]);
-    return run([...argv, this.#name(target), command], {
-      limit: options.limit ?? 900,
-      ...(options.input === undefined ? {} : { input: options.input }),
-    });
+    return run([...argv, this.#name(target), command], { limit: 900, ...options });
   }
 
   /** The command that a person's terminal runs for a shell on a host (or for `argv` there). */

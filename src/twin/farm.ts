@@ -30,7 +30,7 @@ export async function openTwin(stack: string): Promise<TwinFarm> {
   const settings = await twinSettings(stack);
   // SSH has to enter the twin's network; its files lie where all go when the twin goes.
   const ssh = new SshPool(join(stackLayout(stack).run, "ssh"), (argv) => inNamespace(stack, argv));
-  return { ...farmFrom(stack, settings, ssh), settings };
+  return { ...farmFrom(stack, settings, ssh, join(stackLayout(stack).state, "seen.json")), settings };
 }
 
 /** As openTwin, for commands that talk to running machines. Throws a FarmError when the twin is down. */

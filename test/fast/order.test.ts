@@ -49,7 +49,8 @@ function enrich(farm: FarmDeclaration, settings: Settings): void {
   settings.nameservers = ["10.90.0.2", "10.90.0.1"];
   farm.sites.push({ ...farm.sites[0]!, id: "hel1", roundTrips: { fsn1: 8 } });
   farm.domains!.push({ name: "example.org" });
-  farm.generations = { "wireguard/db1": 2, "password/mariadb/pravka": 3 };
+  const { id, database } = farm.applications![0]!;
+  farm.generations = { [`wireguard/${farm.hosts[0]!.id}`]: 2, [`password/${database.cluster}/${id}`]: 3 };
   for (const application of farm.applications!)
     application.hostnames = ["", "z", "a", "m"].map((label) => `${label}${application.hostnames[0]}`);
 }

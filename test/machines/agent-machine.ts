@@ -13,7 +13,7 @@ import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine, insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
 import { boot, bootAgain, stop } from "../../src/twin/machines/machine.ts";
-import { inNamespace, openNetwork } from "../../src/twin/machines/network.ts";
+import { controllerAddress, inNamespace, openNetwork } from "../../src/twin/machines/network.ts";
 import { startPackageProxy } from "../../src/twin/machines/packages.ts";
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
 import { must, run } from "../../src/twin/machines/run.ts";
@@ -27,6 +27,8 @@ export const HOST = "farmhand";
 export const skip = process.getuid?.() === 0 ? false : "needs root, to boot a machine";
 
 const ADDRESS = "10.93.0.11";
+/** Where the tests come in from. */
+export const CONTROLLER = controllerAddress(RANGE);
 
 let lock: Lock | undefined;
 /** Where the key lies by which the tests come in, as administrators do. */
@@ -39,12 +41,13 @@ export async function openMachine(): Promise<void> {
   await openNetwork(STACK, RANGE);
   await startPackageProxy(STACK);
   await ensureImage(STACK);
+  keys = mkdtempSync(join(tmpdir(), "farm-agent-test-"));
   await boot(STACK, {
     name: HOST,
     address: ADDRESS,
     prefixLength: 24,
     diskBytes: 2 * 2 ** 30,
-    authorizedKeys: [await newKey()],
+    authorizedKeys: [await newKey("key")],
     fresh: true,
   });
   await sh(INSTALL_AGENT, agentText);
@@ -52,9 +55,9 @@ export async function openMachine(): Promise<void> {
   writeFileSync(join(keys, "known_hosts"), `${ADDRESS} ${hostKey}\n`);
 }
 
-async function newKey(): Promise<string> {
-  keys = mkdtempSync(join(tmpdir(), "farm-agent-test-"));
-  const file = join(keys, "key");
+/** Makes a key by which tests come in; returns its public half. */
+export async function newKey(name: string): Promise<string> {
+  const file = join(keys, name);
   await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file]);
   return readFileSync(`${file}.pub`, "utf8").trim();
 }
@@ -123,12 +126,12 @@ export async function agent(args: string, input = ""): Promise<Answer> {
 }
 
 /** The command line of ssh, up to the command that is to run; each makes a connection of its own. */
-export function sshCommand(): string[] {
+export function sshCommand(key = "key", account = "root"): string[] {
   const options = ["BatchMode=yes", "ConnectTimeout=5", `UserKnownHostsFile=${join(keys, "known_hosts")}`];
   return inNamespace(STACK, [
-    ...["ssh", "-F", "none", "-i", join(keys, "key")],
+    ...["ssh", "-F", "none", "-i", join(keys, key)],
     ...options.flatMap((option) => ["-o", option]),
-    `root@${ADDRESS}`,
+    `${account}@${ADDRESS}`,
   ]);
 }
 
@@ -216,7 +219,7 @@ export function state(): Promise<string> {
     find /etc -xdev -not -path '/etc/*-' -not -name .pwd.lock \\
       -printf '%p %y %#m %u:%g %l\\n' | sort
     find /etc -xdev -type f -not -name '*-' -print0 | sort -z | xargs -0 sha256sum
-    find /var/lib/farm -type f -not -path '*/staged/*' -not -path '*/replaced/*' -print0 | sort -z | xargs -0 sha256sum
+    find /var/lib/farm -type f -not -path '*/staged/*' -not -path '*/replaced/*' -not -name 'history.*' -not -path '*/bundles/*' -print0 | sort -z | xargs -0 sha256sum
     ${SYSTEM}`);
 }
 

@@ -4,6 +4,7 @@ import os
 
 import baseline
 import guard
+import history
 from databases import settle_databases
 from differences import Differences
 from facts import as_found, read_sysctl, unit_states
@@ -97,10 +98,11 @@ def switch_sysctls(differences, state):
         del state.sysctls[key]
 
 
-def activate(bundle, state, secrets):
+def activate(bundle, state, secrets, commit, kind="applied"):
     """
     Makes a bundle so and asks its probes; goes back to the former state if anything fails. Returns the report, with
-    `unconfirmed`, in seconds, when the change has yet to be confirmed over a new connection.
+    `unconfirmed`, in seconds, when the change has yet to be confirmed over a new connection. The history will call it
+    `kind`, and made by `commit`.
     """
     former_bundle = applied_bundle(state)
     differences = Differences(bundle, state, secrets)
@@ -110,8 +112,9 @@ def activate(bundle, state, secrets):
     # A machine made for the farm has nothing to go back to before its first activation.
     may_return = former_bundle is not None or state.adopted
     guarded = may_return and bool(guard.waiting() or guard.exposed(differences, former_bundle))
+    entry = history.begin(kind, bundle, commit, differences.lines())
     try:
-        changes = make_so(differences, state, wait=True, before_switching=lambda: guarded and guard.arm(bundle, {}))
+        changes = make_so(differences, state, wait=True, before_switching=lambda: guarded and guard.arm(bundle, {}, entry))
         if bundle.database or bundle.database_account:
             say("databases")
         changes += settle_databases(bundle, state, secrets)
@@ -120,12 +123,12 @@ def activate(bundle, state, secrets):
         if failures:
             raise Unhealthy(failures)
         left = [f"package {name}" for name in (former_bundle.packages if former_bundle else []) if name not in bundle.packages]
-        report = {"changes": changes, "left": left}
+        report, entry = {"changes": changes, "left": left}, history.with_changes(entry, changes)
         if guarded:
             say(f"waiting for the confirmation over a new connection; without one the change is undone in {guard.CONFIRM_WITHIN} s")
-            guard.arm(bundle, report)
+            guard.arm(bundle, report, entry)
             return {"ok": True, **report, "unconfirmed": guard.CONFIRM_WITHIN}
-        finish(bundle, state)
+        finish(bundle, state, entry)
         return {"ok": True, **report}
     except Exception as failure:
         told = {"ok": False, "error": explain(failure), "changes": differences.lines(), "wentBack": False,
@@ -135,16 +138,21 @@ def activate(bundle, state, secrets):
             told["wentBack"] = not problems
             if problems:
                 told["error"] += f"; going back failed too: {'; '.join(problems)}"
+        history.record(entry, "went back" if told["wentBack"] else "failed", told["error"])
         return told
 
 
-def finish(bundle, state):
-    """The change is done: from here on this bundle is what the host goes back to."""
+def finish(bundle, state, entry):
+    """The change is done: from here on this bundle is what the host goes back to. `entry` is for the history."""
     say("record: applied")
     former = load_former(state)
     baseline.keep(bundle)
+    # A bundle that is there already, and had nothing to change, is no event.
+    if entry["changes"] or state.applied != bundle.sha256:
+        history.intend(bundle, entry)
     if state.applied != bundle.sha256:
         write_file(APPLIED, bundle.text.encode(), 0o600)
+    history.settle()
     guard.disarm()
     forget_former(former)
     remove_if_there(FRESH)

@@ -7,6 +7,7 @@ import time
 from baseline import BASELINE
 from declared import declared_drift
 from differences import Differences
+from history import kept
 from state import APPLIED, LOCK, State, TRANSACTION, applied_bundle, load_secrets
 from tools import load_json, masked, read_bytes, write_file
 from undeclared import snapshot, undeclared_drift, upgrades
@@ -37,7 +38,8 @@ def compared(bundle, state):
         found += undeclared_drift(differences, before, now)
         notes += upgrades(bundle, before, now)
     applied_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(APPLIED).st_mtime))
-    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "differences": found, "notes": notes, "changing": under_way()}
+    commit = next((each["commit"] for each in kept(state.applied) if each["number"] == 0), None)
+    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "commit": commit, "differences": found, "notes": notes, "changing": under_way()}
 
 
 def under_way():

@@ -8,6 +8,7 @@ import json
 import os
 import time
 
+import session
 from state import CONFIRMATION, TRANSACTION, WAITING
 from tools import Failed, load_json, must, read_bytes, run, write_file
 
@@ -15,8 +16,6 @@ from tools import Failed, load_json, must, read_bytes, run, write_file
 CONFIRM_WITHIN = 60
 TIMER = "farm-confirmation"
 AGENT = "/usr/local/sbin/farm-agent"
-SSHD = ("sshd", "sshd-session", "sshd-auth")
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def exposed(differences, former_bundle):
@@ -34,16 +33,19 @@ def exposed(differences, former_bundle):
 
 
 def waiting():
-    """What waits for its confirmation: {sha256, since, report}, or None."""
+    """What waits for its confirmation: {sha256, boot, since, report, entry}, or None."""
     return load_json(CONFIRMATION, None)
 
 
-def arm(bundle, report):
-    """Sets the timer, or sets it anew, and keeps what is needed to finish. `report` is what the run will have done."""
+def arm(bundle, report, entry):
+    """
+    Sets the timer, or sets it anew, and keeps what is needed to finish. `report` is what the run will have done, `entry`
+    what the history will say of it.
+    """
     disarm()
     os.makedirs(TRANSACTION, 0o700, exist_ok=True)
     write_file(WAITING, bundle.text.encode(), 0o600)
-    record = {"sha256": bundle.sha256, "boot": boot(), "since": time.clock_gettime(time.CLOCK_BOOTTIME), "report": report}
+    record = {"sha256": bundle.sha256, "boot": boot(), "since": time.clock_gettime(time.CLOCK_BOOTTIME), "report": report, "entry": entry}
     write_file(CONFIRMATION, json.dumps(record).encode(), 0o600)
     must("set the timer that undoes an unconfirmed change", [
         "systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={CONFIRM_WITHIN}s", "--timer-property=AccuracySec=100ms",
@@ -61,7 +63,7 @@ def waiting_bundle_text():
 
 def require_new_connection(record):
     """Fails unless this very command came over an SSH connection that was opened after the change."""
-    opened = session_opened()
+    opened = session.opened()
     if opened is None:
         raise Failed("a change is confirmed over SSH, as administrators come in; this is no SSH session")
     if record["boot"] != boot():
@@ -72,18 +74,3 @@ def require_new_connection(record):
 
 def boot():
     return read_bytes("/proc/sys/kernel/random/boot_id").decode().strip()
-
-
-def session_opened():
-    """When the SSH session that this process is part of began, in seconds of CLOCK_BOOTTIME; None outside of one."""
-    opened, process = None, os.getppid()
-    while process > 1:
-        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
-            name, _, rest = file.read().partition(" (")[2].rpartition(") ")
-        fields = rest.split()
-        parent = int(fields[1])
-        # The listener itself is a child of process 1, or of whatever started it; a session is below it.
-        if name in SSHD and parent > 1:
-            opened = int(fields[19]) / TICKS
-        process = parent
-    return opened

@@ -7,6 +7,8 @@
     farm-agent confirm SHA256    the change has locked nobody out: this connection is newer than it, and shows that
     farm-agent go-back           undo a change that waits for its confirmation; a timer calls this
     farm-agent apply [--check]   prepare and activate; with --check print what would change, and change nothing
+    farm-agent rollback N [--check]  activate a bundle of the history again: 0 is the present one, 1 the one before
+    farm-agent history           what was applied when, from which commit, by whom, and which of it one can go back to
     farm-agent verify            compare the host with what was applied last; changes nothing
     farm-agent drift [--keep FILE]  the same more closely, and what no bundle declares, as diffs; changes nothing, but
                                  writes what it found, in short, to a file for monitoring
@@ -41,6 +43,7 @@ import sys
 import time
 
 import guard
+import history
 from activation import activate, finish, make_so
 from baseline import BASELINE
 from bundle import Bundle
@@ -49,7 +52,7 @@ from differences import Differences
 from packages import POLICY, clear_policy, download
 from probes import probe_all
 from staging import clear_staged, keep_staged, validate
-from state import APPLIED, FRESH, HOME, LOCK, SECRETS, STAGED, STATE, State, applied_bundle, load_secrets
+from state import APPLIED, FRESH, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle, load_secrets
 from tools import Failed, POLL, Refused, aside_of, explain, know_secrets, load_json, masked, read_bytes, remove_if_there, say, write_file
 from way_back import go_back
 
@@ -130,7 +133,10 @@ def prepare(arguments):
     keep_staged(bundle)
     report = {"ok": True, "sha256": bundle.sha256, "differences": differences.lines()}
     if state.applied is None and not state.adopted:
+        entry = history.begin("prepared", bundle, arguments.commit, [])
         report["changes"] = make_so(differences, state, wait=False)
+        if report["changes"]:
+            history.record(history.with_changes(entry, report["changes"]), "prepared")
     return report
 
 
@@ -139,14 +145,14 @@ def activate_staged(arguments):
     if text is None:
         raise Refused(f"no bundle {arguments.sha256[:12]} is prepared on this host: run prepare first")
     bundle = Bundle(text.decode())
-    return {"sha256": bundle.sha256, **activate(bundle, State(), load_secrets())}
+    return {"sha256": bundle.sha256, **activate(bundle, State(), load_secrets(), arguments.commit)}
 
 
 def confirm(arguments):
     state, record = State(), guard.waiting()
     if record and record["sha256"] == arguments.sha256:
         guard.require_new_connection(record)
-        finish(Bundle(guard.waiting_bundle_text()), state)
+        finish(Bundle(guard.waiting_bundle_text()), state, record["entry"])
         return {"ok": True, "sha256": arguments.sha256, "confirmed": True, **record["report"]}
     if record:
         raise Failed(f"another change waits for its confirmation here, {record['sha256'][:12]}")
@@ -159,10 +165,12 @@ def confirm(arguments):
 
 
 def undo_unconfirmed(_):
-    if guard.waiting() is None:
+    state, record = State(), guard.waiting()
+    if record is None:
         return {"ok": True, "wentBack": False}
-    state = State()
+    load_secrets()
     problems = go_back(applied_bundle(state), state)
+    history.record(record["entry"], "not confirmed", "; ".join([f"nobody confirmed it within {guard.CONFIRM_WITHIN} s", *problems]))
     return {"ok": not problems, "wentBack": not problems, "error": "; ".join(problems)}
 
 
@@ -173,7 +181,24 @@ def apply(arguments):
         return {"ok": True, "sha256": bundle.sha256, "differences": differences.lines(), "diff": differences.diff(applied_bundle(state))}
     meet(bundle, state, secrets, arguments.adopt)
     look_ahead(bundle, state, secrets)
-    return {"sha256": bundle.sha256, **activate(bundle, state, secrets)}
+    return {"sha256": bundle.sha256, **activate(bundle, state, secrets, arguments.commit)}
+
+
+def rollback(arguments):
+    """As apply, with a bundle of the history's. The values of its secrets are the present ones."""
+    state, secrets = State(), load_secrets()
+    choice = history.choose(arguments.bundle, state.applied)
+    bundle = Bundle(read_bytes(history.bundle_file(choice["sha256"])).decode())
+    if arguments.check:
+        differences = Differences(bundle, state, secrets)
+        return {"ok": True, **choice, "differences": differences.lines(), "diff": differences.diff(applied_bundle(state))}
+    look_ahead(bundle, state, secrets)
+    return {**choice, **activate(bundle, state, secrets, choice["commit"], "rolled back")}
+
+
+def tell_history(_):
+    applied = State().applied
+    return {"ok": True, "applied": applied, "entries": history.entries()[::-1], "bundles": history.kept(applied)}
 
 
 def verify(_):
@@ -234,12 +259,14 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="farm-agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
-               "go-back": undo_unconfirmed, "apply": apply, "verify": verify, "drift": look_for_drift, "retire": retire}
+               "go-back": undo_unconfirmed, "apply": apply, "rollback": rollback, "history": tell_history, "verify": verify,
+               "drift": look_for_drift, "retire": retire}
     for name, action in actions.items():
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
         if name in ("activate", "confirm"):
             command.add_argument("sha256", metavar="SHA256")
+        if name in ("prepare", "activate", "confirm", "apply"):
             command.add_argument("--commit", default="unknown", help="the program's commit, for the history")
         if name == "retire":
             command.add_argument("secret", metavar="SECRET")
@@ -248,7 +275,9 @@ def parse_arguments():
             command.add_argument("--again", action="store_true", help="make the change again if the host went back meanwhile")
         if name in ("prepare", "apply"):
             command.add_argument("--adopt", action="store_true", help="take over a host that had a life before the farm")
-        if name == "apply":
+        if name == "rollback":
+            command.add_argument("bundle", metavar="N", help="its number in `history`, or its hash")
+        if name in ("apply", "rollback"):
             command.add_argument("--check", action="store_true", help="print what would change, and change nothing")
         if name == "drift":
             command.add_argument("--keep", metavar="FILE", help="keep the result for monitoring")
@@ -270,7 +299,7 @@ def main():
     arguments = parse_arguments()
     os.umask(0o022)
     began = time.monotonic()
-    reading = arguments.check or arguments.action in (verify, look_for_drift)
+    reading = arguments.check or arguments.action in (tell_history, verify, look_for_drift)
     try:
         if not reading:
             # The timer has the last word, but not in the middle of a run.
@@ -280,8 +309,9 @@ def main():
             # What a killed run has left; what it left aside elsewhere goes with its transaction.
             clear_policy()
             clear_staged()
-            for path in (STATE, SECRETS, APPLIED, BASELINE, POLICY):
+            for path in (STATE, SECRETS, APPLIED, BASELINE, POLICY, HISTORY, UNWRITTEN):
                 remove_if_there(aside_of(path))
+            history.settle()
         report, code = arguments.action(arguments), 0
     except OnlyLooked as looked:
         for line in looked.lines:

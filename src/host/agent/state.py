@@ -20,6 +20,10 @@ WAITING = f"{TRANSACTION}/waiting.bundle"
 # Whoever makes a machine for the farm leaves this mark: there is nothing of anybody's on it.
 FRESH = f"{HOME}/fresh"
 REPLACED = f"{HOME}/replaced"
+# What was done when and by whom; the entry of a change that is just being done; bundles by their hash.
+HISTORY = f"{HOME}/history.jsonl"
+UNWRITTEN = f"{HOME}/history.unwritten"
+BUNDLES = f"{HOME}/bundles"
 LOCK = "/run/farm-agent.lock"
 
 

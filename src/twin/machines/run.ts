@@ -8,6 +8,8 @@ export type RunOptions = {
   /** Given to the command on its standard input; without it the input is empty. */
   input?: string | Uint8Array;
   env?: NodeJS.ProcessEnv;
+  /** Given each part of the command's standard error as it comes. */
+  onStderr?: (part: Buffer) => void;
   /** Seconds after which the command is killed and a FarmError thrown; 60 unless given. */
   limit?: number;
   /** Ends the command early; the promise then rejects, once the command is gone. */
@@ -30,7 +32,10 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => {
+    err.push(chunk);
+    options.onStderr?.(chunk);
+  });
   // A command may end without reading all its input; its exit code says whether that was a failure.
   child.stdin.on("error", () => {});
   child.stdin.end(options.input ?? "");

@@ -4,11 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { type Askable, askDrift, changedLines, type Drift, type Finding } from "../../src/drift/ask.ts";
-import { keepSightings, readSightings } from "../../src/drift/sightings.ts";
-import { exitCode, printDrift } from "../../src/drift/view.ts";
-import { hostPlan } from "../../src/plan/plan.ts";
-import { labInventory, planOf } from "./farms.ts";
+import { askDrift, changedLines, type Drift, type Finding } from "../../../src/operate/drift/ask.ts";
+import { keepSightings, readSightings } from "../../../src/operate/drift/sightings.ts";
+import { exitCode, printDrift } from "../../../src/operate/drift/view.ts";
+import type { Farm } from "../../../src/operate/farm.ts";
+import { hostPlan } from "../../../src/plan/plan.ts";
+import { FarmError } from "../../../src/shell/errors.ts";
+import { labInventory, planOf } from "../farms.ts";
 
 const plan = planOf(labInventory());
 const HOSTS = ["db1", "db2", "web1"];
@@ -32,32 +34,28 @@ const answer = (host: string, more: object = {}): string =>
   });
 
 /** A farm whose hosts answer as told: with an output, an exit code, or by throwing. */
-function farmOf(answers: Record<string, string | number | Error>): Askable<string> & { asked: string[] } {
-  const asked: string[] = [];
-  return {
-    plan,
-    asked,
-    target: (host) => host,
-    ssh: {
-      async run(host, command) {
-        asked.push(`${host}: ${command}`);
-        if (command.startsWith("cat ")) return { code: 0, stdout: "farm bundle\none\nold\n", stderr: "" };
-        const said = answers[host] ?? answer(host);
-        if (said instanceof Error) throw said;
-        return typeof said === "number"
-          ? { code: said, stdout: "", stderr: "sh: farm-agent: not found\n" }
-          : { code: 0, stdout: `${said}\n`, stderr: "" };
-      },
+function farmOf(answers: Answers, sightings: string, asked: string[]): Farm {
+  const ssh = {
+    async run(host: string, command: string) {
+      asked.push(`${host}: ${command}`);
+      if (command.startsWith("cat ")) return { code: 0, stdout: "farm bundle\none\nold\n", stderr: "" };
+      const said = answers[host] ?? answer(host);
+      if (said instanceof Error) throw said;
+      return typeof said === "number"
+        ? { code: said, stdout: "", stderr: "no word\n" }
+        : { code: 0, stdout: `${said}\n`, stderr: "" };
     },
   };
+  const target = (host: string) => host;
+  return { stack: "lab", plan, sightings, ssh, target } as unknown as Farm;
 }
 
-async function ask(answers: Record<string, string | number | Error>, sightings: string, since?: number) {
-  const farm = farmOf(answers);
-  return {
-    ...(await askDrift(farm, { hosts: HOSTS, sightings, commitsSince: () => since })),
-    asked: farm.asked,
-  };
+type Answers = Readonly<Record<string, string | number | Error>>;
+
+async function ask(answers: Answers, sightings: string, since?: number) {
+  const asked: string[] = [];
+  const found = await askDrift(farmOf(answers, sightings, asked), HOSTS, () => since);
+  return { ...found, asked };
 }
 
 const folder = mkdtempSync(join(tmpdir(), "farms-drift-"));
@@ -102,7 +100,7 @@ test("a host that can't be reached is named at the end, with how far behind it w
     },
     db2: { seenAt: "2026-11-24T11:59:30Z", appliedAt: "2026-11-20T14:02:09Z", sha256: "1", bundle },
   });
-  const gone = new Error("no SSH connection to 10.90.0.11: No route to host");
+  const gone = new FarmError("no SSH connection to 10.90.0.11: No route to host");
   const found = await ask({ db1: gone, db2: gone, web1: 127 }, path, 3);
   assert.equal(exitCode(found), 1);
   const text = printDrift(found, NOW);
@@ -111,10 +109,10 @@ test("a host that can't be reached is named at the end, with how far behind it w
   assert.ok(
     text.includes(`NOT REACHED
   db1: no SSH connection to 10.90.0.11: No route to host
-    last seen 2 h ago with the bundle applied 2026-11-20 14:02 UTC, commit 0123456789ab: ${lines} changed lines behind, 3 commits behind
+    last seen 2 h ago with the bundle applied 2026-11-20 14:02 UTC, commit 0123456789ab: ${lines} changed lines behind; 3 commits of the program since
   db2: no SSH connection to 10.90.0.11: No route to host
     last seen 30 s ago with the bundle applied 2026-11-20 14:02 UTC: nothing has waited for it since
-  web1: \`/usr/local/sbin/farm-agent drift\` ended with 127: sh: farm-agent: not found
+  web1: web1 has no agent yet
     nothing is known of it: it was never asked from this computer`),
     text,
   );

@@ -1,0 +1,51 @@
+/** The commands that operators give to running hosts: the same for the real farm and for its twin. */
+import { type Command, InvalidArgumentError } from "commander";
+import type { Farm } from "../operate/farm.ts";
+
+function parseNumber(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError("write a number from `history`");
+  return Number(text);
+}
+
+/** Adds the commands to `parent`; `open` opens the farm that they are about. */
+export function addOperatorCommands(
+  parent: Command,
+  defaultStack: string,
+  open: (stack: string) => Promise<Farm>,
+): void {
+  parent
+    .command("drift")
+    .description("what on the hosts differs from what was applied, whoever changed it; changes nothing")
+    .argument("[stack]", "the stack", defaultStack)
+    .argument("[host]", "one host instead of all")
+    .option("--json", "for programs")
+    .action(async (stack: string, host: string | undefined, options: { json?: boolean }) => {
+      const { drift } = await import("../operate/drift/command.ts");
+      process.exitCode = await drift(await open(stack), host, options.json === true);
+    });
+
+  parent
+    .command("history")
+    .description("what was applied to a host when, from which commit, by whom")
+    .argument("<host>")
+    .option("--stack <stack>", "the stack", defaultStack)
+    .option("--json", "all of it, for programs")
+    .action(async (host: string, options: { stack: string; json?: boolean }) => {
+      const { history } = await import("../operate/history.ts");
+      await history(await open(options.stack), host, options.json === true);
+    });
+
+  parent
+    .command("rollback")
+    .description(
+      "bring a host back to the bundle before the present one, or number N of its history; 0 makes the present one so again",
+    )
+    .argument("<host>")
+    .argument("[N]", "a number from `history`", parseNumber, 1)
+    .option("--stack <stack>", "the stack", defaultStack)
+    .option("--yes", "go ahead without asking")
+    .action(async (host: string, number: number, options: { stack: string; yes?: boolean }) => {
+      const { rollback } = await import("../operate/rollback.ts");
+      await rollback(await open(options.stack), host, number, options.yes === true);
+    });
+}
