@@ -22,6 +22,7 @@ const PASSWORD = "password/mariadb/pravka";
 const HALF_WAY = { [PASSWORD]: 2 };
 const ALL = { ...HALF_WAY, "wireguard/db1": 2, "wireguard/web2": 2, "ssh-host-key/web1": 2 };
 const SERVER = { ...ALL, "ssh-host-key/zhelezo1": 2 };
+const ADMINISTRATOR = { ...SERVER, "password/mediawiki/pravka/admin": 2 };
 
 function makeLeaver(directory: string): Leaver & { privateKey: string } {
   const path = join(directory, "leaver");
@@ -179,8 +180,17 @@ test("rotation", { skip: withoutRoot }, async (t) => {
     },
   );
 
+  await t.test("the wiki administrator's password changes for all nodes at once", async (t) => {
+    const last = program(ADMINISTRATOR);
+    await last.good();
+    const now = await last.open();
+    const { acknowledged, attempts } = await underEdits(now, async () => {}, 0, 5);
+    t.diagnostic(`${acknowledged} of ${attempts} edits with the new password`);
+    assert(acknowledged > 0);
+  });
+
   await t.test("what was given up does not come back", async () => {
-    const { [PASSWORD]: _, ...lower } = SERVER;
+    const { [PASSWORD]: _, ...lower } = ADMINISTRATOR;
     const { code, stdout, stderr } = await program(lower).up();
     assert.notEqual(code, 0);
     assert.match(stdout + stderr, /generation 1 of password\/mariadb\/pravka was given up, this host has 2/);
