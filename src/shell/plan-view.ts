@@ -1,5 +1,7 @@
 /** The plan as a person reads it, and as a program does. */
+import { createHash } from "node:crypto";
 import Table from "cli-table3";
+import { agentText } from "../host/agent.ts";
 import { type HostPlan, hostPlan, type Plan } from "../plan/plan.ts";
 import { FarmError } from "./errors.ts";
 
@@ -52,7 +54,9 @@ function people(plan: Plan): string {
 function programs(plan: Plan): string {
   const { inventory, hosts, waves, flows } = plan;
   const { stack, environment, clusters, applications } = inventory;
-  return `${JSON.stringify({ stack, environment, clusters, applications, waves, flows, hosts }, null, 1)}\n`;
+  // A change of the agent changes no bundle, and runs on every host all the same.
+  const agent = { sha256: createHash("sha256").update(agentText).digest("hex") };
+  return `${JSON.stringify({ stack, environment, agent, clusters, applications, waves, flows, hosts }, null, 1)}\n`;
 }
 
 /**
