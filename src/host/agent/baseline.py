@@ -9,7 +9,7 @@ import json
 import os
 
 from state import HOME, TRANSACTION
-from tools import load_json, write_file
+from tools import load_json, read_bytes, write_file
 from undeclared import snapshot
 
 BASELINE = f"{HOME}/baseline.json"
@@ -37,7 +37,9 @@ def keep(bundle):
 
 
 def write(path, content):
-    write_file(path, json.dumps(content).encode(), 0o600)
+    text = json.dumps(content, sort_keys=True).encode()
+    if read_bytes(path) != text:
+        write_file(path, text, 0o600)
 
 
 def moved(old, before, after):

@@ -54,7 +54,7 @@ def program_of(inode):
 
 def listeners(declared):
     """
-    What is listened on, as {"PORT/PROTOCOL": inode}, with " on loopback" after it where only this host itself gets there.
+    What is listened on: {"PORT/PROTOCOL": {port, address}}, with " on loopback" after the name where only this host gets there.
     Of what the kernel gives out in passing: UDP sockets count only when `declared` (names of the same form), they are
     clients that wait for an answer; TCP ones go by their program, as "any/tcp PROGRAM", for the number changes.
     """
@@ -65,5 +65,11 @@ def listeners(declared):
             if protocol == "udp":
                 continue
             name = f"any/tcp {(program_of(inode) or 'the kernel').split(' (')[0]}"
-        found[name] = {"port": f"{port}/{protocol}", "address": str(address), "inode": inode}
+        found[name] = {"port": f"{port}/{protocol}", "address": str(address)}
     return found
+
+
+def listener_at(name):
+    """Who listens on "PORT/PROTOCOL" now."""
+    programs = (program_of(inode) for protocol, port, _, inode in sockets() if f"{port}/{protocol}" == name)
+    return next(filter(None, programs), "the kernel")

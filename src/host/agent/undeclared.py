@@ -8,7 +8,7 @@ import re
 from accounts import account_drift, accounts, may_log_in
 from facts import packages_now
 from finding import finding, unified
-from listeners import listeners, program_of
+from listeners import listener_at, listeners
 from strays import stray_drift, stray_files, watched
 from tools import Failed, last_lines, read_bytes, run
 
@@ -79,8 +79,7 @@ def port_drift(bundle, before, now):
     declared, found = declared_ports(bundle), []
     for name, socket in now.items():
         if name not in declared and name not in before and not name.endswith(" on loopback"):
-            program = program_of(socket["inode"]) or "the kernel"
-            found.append(finding("port", socket["port"], f"{program} listens on {socket['address']}, and nobody declared it"))
+            found.append(finding("port", socket["port"], f"{listener_at(socket['port'])} listens on {socket['address']}, and nobody declared it"))
     # Some are open at times only, such as the one for a full copy of a database: those were not when all was well.
     return found + [finding("port", name, "nobody listens there any more") for name in sorted(declared)
                     if name in before and name not in now]

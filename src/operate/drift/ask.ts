@@ -135,7 +135,9 @@ export async function askDrift(
       return seen;
     } catch (error) {
       if (!(error instanceof FarmError)) throw error;
-      return miss(farm, host, error.message, known[host], commitsSince);
+      // As ssh ends its lines for a terminal.
+      const why = error.message.replaceAll("\r", "").trim();
+      return miss(farm, host, why, known[host], commitsSince);
     }
   };
   const answers = await Promise.all(hosts.map(ask));

@@ -43,7 +43,7 @@ function behind({ host, why, last }: HostMissed, now: number): string {
   if (last === undefined)
     return `  ${host}: ${why}\n    nothing is known of it: it was never asked from this computer`;
   const commit = last.commit === undefined ? "" : `, commit ${last.commit.slice(0, 12)}`;
-  const commits = last.commits === undefined ? "" : `, ${plural(last.commits, "commit")} behind`;
+  const commits = last.commits ? `; ${plural(last.commits, "commit")} of the program since` : "";
   const waiting =
     last.waiting === 0 ? "nothing has waited for it since" : `${plural(last.waiting, "changed line")} behind`;
   return `  ${host}: ${why}\n    last seen ${ago(last.seenAt, now)} with the bundle applied ${minute(last.appliedAt)}${commit}: ${waiting}${commits}`;

@@ -109,7 +109,7 @@ test("a host that can't be reached is named at the end, with how far behind it w
   assert.ok(
     text.includes(`NOT REACHED
   db1: no SSH connection to 10.90.0.11: No route to host
-    last seen 2 h ago with the bundle applied 2026-11-20 14:02 UTC, commit 0123456789ab: ${lines} changed lines behind, 3 commits behind
+    last seen 2 h ago with the bundle applied 2026-11-20 14:02 UTC, commit 0123456789ab: ${lines} changed lines behind; 3 commits of the program since
   db2: no SSH connection to 10.90.0.11: No route to host
     last seen 30 s ago with the bundle applied 2026-11-20 14:02 UTC: nothing has waited for it since
   web1: web1 has no agent yet
