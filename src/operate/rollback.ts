@@ -1,4 +1,5 @@
 /** `farm rollback`: a host is brought back to a bundle that was applied to it before. */
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import { FarmError } from "../shell/errors.ts";
 import { askAgent } from "./ask-agent.ts";
@@ -29,12 +30,12 @@ function describe(host: string, { number, sha256, commit, at, differences, diff 
 
 async function askPerson(host: string): Promise<void> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const typed = await prompt.question(`Type ${host} to go ahead: `);
-    if (typed.trim() !== host) throw new FarmError("nothing was changed: that is not its name", undefined, 2);
-  } finally {
-    prompt.close();
-  }
+  // Ctrl-C and Ctrl-D close it, which is an answer too.
+  const nothing = once(prompt, "close").then(() => "");
+  const answer = prompt.question(`Type ${host} to go ahead: `).catch(() => "");
+  const typed = await Promise.race([answer, nothing]);
+  prompt.close();
+  if (typed.trim() !== host) throw new FarmError("nothing was changed: its name was not typed", undefined, 2);
 }
 
 async function confirm(farm: Farm, host: string, sha256: string): Promise<void> {

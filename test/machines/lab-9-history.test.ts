@@ -8,9 +8,9 @@ import { parse, stringify } from "yaml";
 import type { History } from "../../src/operate/history.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
-import type { Result } from "../../src/twin/machines/run.ts";
+import { type Result, run } from "../../src/twin/machines/run.ts";
 import { administratorKey } from "../../src/twin/settings.ts";
-import { copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { copyOfProgram, editFile, farm, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
 
 const HOST = "edge1";
 const SYSCTL = "net.ipv4.ip_nonlocal_bind";
@@ -32,6 +32,13 @@ async function historyOf(...command: string[]): Promise<History> {
   const { code, stdout, stderr } = await farm([...command, "--json"], 60);
   assert.equal(code, 0, stdout + stderr);
   return JSON.parse(stdout);
+}
+
+/** `twin rollback` of the host on a terminal at which somebody types that, and then no more. */
+async function rollbackTyping(text: string): Promise<{ code: number; output: string }> {
+  const command = `${join(ROOT, "scripts/farm")} twin rollback ${HOST}`;
+  const { code, stdout } = await run(["script", "-qec", command, "/dev/null"], { input: text, limit: 120 });
+  return { code, output: stdout.replaceAll("\r", "") };
 }
 
 /** A checkout with this twin's addresses as the real farm's, and a stand-in for `pulumi` that knows `secrets`. */
@@ -116,6 +123,9 @@ test("the history of a host", { skip: withoutRoot }, async (t) => {
       assert.equal(code, 2, stderr);
       assert.match(stderr, message);
     }
+    const { code, output } = await rollbackTyping("web1\n");
+    assert.equal(code, 2, output);
+    assert.match(output, /nothing was changed: its name was not typed/);
     assert.equal(await config(), present);
   });
 
@@ -134,20 +144,20 @@ test("the history of a host", { skip: withoutRoot }, async (t) => {
   await t.test(
     "rolled back, shows the change, confirms it over a new connection, and says what is next",
     async (t) => {
-      const { code, stdout, stderr } = await farm(["twin", "rollback", HOST, "--yes"], 120);
-      assert.equal(code, 0, stdout + stderr);
-      assert.match(stdout, /^edge1, to bundle 1 \([0-9a-f]{12}, commit /);
-      assert.match(stdout, new RegExp(`^-.*${LINE}$`, "m"));
+      const { code, output } = await rollbackTyping(`${HOST}\n`);
+      assert.equal(code, 0, output);
+      assert.match(output, /^edge1, to bundle 1 \([0-9a-f]{12}, commit /m);
+      assert.match(output, new RegExp(`^-.*${LINE}$`, "m"));
+      assert.match(output, /\[edge1\] probes: /);
       assert.match(
-        stdout,
+        output,
         /edge1 is at bundle [0-9a-f]{12} .* changes in [0-9.]+ s, confirmed over a new connection/,
       );
-      assert.match(stdout, /The declaration still says otherwise/);
-      assert.match(stderr, /\[edge1\] probes: /);
+      assert.match(output, /The declaration still says otherwise/);
       assert.equal(await config(), before);
       const [newest] = (await historyOf("twin", "history", HOST)).entries;
       assert.deepEqual([newest?.kind, newest?.by], ["rolled back", "twin"]);
-      t.diagnostic(/is at bundle .*/.exec(stdout)?.[0] ?? "");
+      t.diagnostic(/is at bundle .*/.exec(output)?.[0] ?? "");
     },
   );
 
