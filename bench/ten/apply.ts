@@ -43,7 +43,7 @@ async function apply(): Promise<void> {
     ssh,
     () => {},
     async () => {
-      registerHosts(plan, KEYS, pulumi.secret(privateKey), {});
+      registerHosts(plan, KEYS, pulumi.secret(privateKey), { applied: {}, hostKeys: {} });
       return {};
     },
   );

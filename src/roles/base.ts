@@ -2,6 +2,7 @@
 import { AGENT } from "../host/agent.ts";
 import { file, unit } from "../host/entries.ts";
 import type { AccountState, Contribution, FileState } from "../host/state.ts";
+import { endedSessions } from "./ended-sessions.ts";
 import type { HostRole, RoleContext } from "./role.ts";
 import { selfCheck } from "./self-check.ts";
 
@@ -12,6 +13,8 @@ const HOST_KEY = "/etc/ssh/ssh_host_ed25519_key";
 const AUTHORIZED_KEYS = "/etc/ssh/authorized_keys.d";
 const UNCONFIRMED = "farm-unconfirmed.service";
 const JOURNALD = "/etc/systemd/journald.conf.d/60-farm.conf";
+
+const keysOf = (account: string): string => `${AUTHORIZED_KEYS}/${account}`;
 
 /** Whether others are reached through this host: administrators pass a Proxmox host on the way to its guests. */
 const isJumpHost = ({ inventory, host }: RoleContext): boolean =>
@@ -40,7 +43,7 @@ function sshFiles(context: RoleContext): FileState[] {
   const { administrators } = context.inventory;
   const allKeys = administrators.flatMap((a) => a.keys);
   const keyFile = (account: string, keys: readonly string[]) =>
-    file(`${AUTHORIZED_KEYS}/${account}`, `${keys.join("\n")}\n`, { confirm: true });
+    file(keysOf(account), `${keys.join("\n")}\n`, { confirm: true });
   return [
     file(SSHD_CONFIG, sshd(context), { validate: "sshd -t -f %s", confirm: true }),
     file(HOST_KEY, `${context.secret(`ssh-host-key/${context.host.id}`)}\n`, {
@@ -143,6 +146,9 @@ function connects({ inventory, host }: RoleContext): NonNullable<Contribution["c
  */
 export const base: HostRole = (context) => {
   const jumped = context.host.origin.kind === "guest";
+  const sessions = endedSessions(
+    ["root", ...context.inventory.administrators.map((a) => a.name)].map(keysOf),
+  );
   return {
     role: ROLE,
     packages: [
@@ -156,7 +162,11 @@ export const base: HostRole = (context) => {
     ],
     versions: Object.entries(context.inventory.versions).map(([source, version]) => ({ source, version })),
     accounts: accounts(context),
-    directories: [{ path: AUTHORIZED_KEYS, owner: "root:root", mode: "0755" }, ...selfCheck.directories],
+    directories: [
+      { path: AUTHORIZED_KEYS, owner: "root:root", mode: "0755" },
+      ...sessions.directories,
+      ...selfCheck.directories,
+    ],
     files: [
       ...sshFiles(context),
       ...aptFiles(context),
@@ -168,6 +178,7 @@ export const base: HostRole = (context) => {
       }),
       file(`/etc/systemd/system/${UNCONFIRMED}`, undoUnconfirmed),
       file(JOURNALD, "[Journal]\nStorage=persistent\nSystemMaxUse=500M\nMaxRetentionSec=3month\n"),
+      ...sessions.files,
       ...selfCheck.files,
     ],
     units: [
@@ -179,6 +190,7 @@ export const base: HostRole = (context) => {
       unit("systemd-journald.service", { enabled: false, restartOn: [JOURNALD] }),
       // Whether it runs at a boot is its condition's business.
       unit(UNCONFIRMED, { state: "unmanaged" }),
+      ...sessions.units,
       ...selfCheck.units,
       unit("apt-daily.timer"),
       unit("apt-daily-upgrade.timer"),

@@ -87,7 +87,15 @@ export function mesh(context: RoleContext, peers: readonly Host[]): Contribution
         path: DROP_IN,
         owner: "root:root",
         mode: "0644",
-        content: `[Unit]\nDescription=Mesh of the farm, as ${host.mesh}\n`,
+        content: `[Unit]
+Description=Mesh of the farm, as ${host.mesh}
+# One failed start at boot must not leave the host outside for good.
+StartLimitIntervalSec=0
+
+[Service]
+Restart=on-failure
+RestartSec=1
+`,
       },
       { path: "/etc/hosts", owner: "root:root", mode: "0644", content: hostsFile(host, peers) },
     ],

@@ -20,13 +20,27 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
     [["plan", "nowhere"], /no stack "nowhere" is declared; there is: lab/],
     [["plan", "--host", "db9"], /no host "db9"\n {2}name one of: db1, db2/],
     [["twin", "up", "--port", "80"], /write a number from 1024 to 65000/],
+    [["drill", "flood"], /there is no drill "flood"\n {2}name one of: kill, pause/],
+    [["drill", "kill", "--runs", "0"], /write a number from 1 on/],
+    [["drill", "all", "--target", "db1"], /each drill has targets of its own/],
     [["twin", "dance"], /unknown command 'dance'/],
+    [["history"], /missing required argument 'host'/],
+    [["history", "db1"], /192\.0\.2\.1 of host zhelezo1 is an example/],
+    [["rollback", "db1", "--stack", "nowhere"], /no stack "nowhere" is declared/],
+    [["rollback", "db1", "one"], /write a number from `history`/],
   ];
   for (const [argv, message] of wrong) {
     const { status, stdout, stderr } = farm(...argv);
     assert.deepEqual([status, stdout], [2, ""], argv.join(" "));
     assert.match(stderr, message);
   }
+});
+
+test("drills are listed without root", () => {
+  const { status, stdout } = farm("drill", "list");
+  assert.equal(status, 0);
+  for (const name of ["kill", "partition-majority", "clock-jump"])
+    assert.match(stdout, new RegExp(`│ ${name} +│`));
 });
 
 test("the plan is printed for people, for programs, and as one host's bundle", () => {

@@ -72,3 +72,11 @@ test("a missing or wrong master key is named, with how to make one", () => {
         /openssl rand/.test(error.remedy ?? ""),
     );
 });
+
+test("a former SSH host key can be asked for; a generation is 1 until it is raised", () => {
+  const raised = deriveKeys(PREVIEW_MASTER_KEY, "lab", { "ssh-host-key/db1": 2 });
+  assert.deepEqual(raised.sshHostKey("db1", 1), keys.sshHostKey("db1"));
+  assert.deepEqual(raised.sshHostKey("db1", 2), raised.sshHostKey("db1"));
+  assert.notDeepEqual(raised.sshHostKey("db1"), keys.sshHostKey("db1"));
+  assert.deepEqual([raised.generation("ssh-host-key/db1"), raised.generation("ssh-host-key/db2")], [2, 1]);
+});

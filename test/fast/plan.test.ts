@@ -4,6 +4,7 @@ import { findFlows } from "../../src/plan/flows.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { hostPlan } from "../../src/plan/plan.ts";
 import { orderInWaves } from "../../src/plan/waves.ts";
+import type { FarmError } from "../../src/shell/errors.ts";
 import { generatedInventory, labInventory, planOf } from "./farms.ts";
 
 test("the same inventory gives the same plan, whatever the order of its lists", () => {
@@ -125,4 +126,36 @@ test("a plan of 1,000 hosts takes seconds, not minutes", () => {
   assert.equal(planOf(generatedInventory(1000)).hosts.length, 1000);
   // The figure itself is the benchmark's; this catches only a return to quadratic work.
   assert(performance.now() - start < 20_000);
+});
+
+test("a raised password is retired on the members of its cluster, once its applications have the new one", () => {
+  const { hosts } = planOf(
+    labInventory((farm) => {
+      farm.generations = { "password/mariadb/pravka": 3 };
+    }),
+  );
+  const retired = hosts.filter((h) => h.state.rotations.length > 0);
+  assert.deepEqual(
+    retired.map((h) => h.host.id),
+    ["db1", "db2", "db3"],
+  );
+  assert.deepEqual(
+    retired[0]?.state.rotations.map((r) => r.retire),
+    ["/usr/local/sbin/farm-agent retire password/mariadb/pravka 3"],
+  );
+});
+
+test("a generation of what no host has is refused, and what there is is named", () => {
+  const raise = () =>
+    planOf(
+      labInventory((farm) => {
+        farm.generations = { "password/mariadb/pravkaa": 2 };
+      }),
+    );
+  assert.throws(raise, (error: FarmError) => {
+    assert.equal(error.exitCode, 2);
+    assert.match(error.message, /no host has: password\/mariadb\/pravkaa$/);
+    assert.match(error.remedy ?? "", /password\/mariadb\/pravka, /);
+    return true;
+  });
 });

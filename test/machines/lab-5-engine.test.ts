@@ -60,6 +60,16 @@ class Project {
   }
 }
 
+/** Waits until a host takes new connections again; it has 60 s for that, and some for the way back. */
+async function untilReachable(lab: TwinFarm, host: string): Promise<void> {
+  const end = performance.now() + 75_000;
+  for (;;) {
+    const { code } = await lab.ssh.run(lab.target(host), "true", { fresh: true });
+    if (code === 0) return;
+    assert(performance.now() < end, `${host} is still locked out after 75 s`);
+  }
+}
+
 test("the real engine", { skip: withoutRoot || withoutEngine }, async (t) => {
   const lab = await labUp();
   const guests = await servePct("lab", "zhelezo1");
@@ -87,11 +97,31 @@ test("the real engine", { skip: withoutRoot || withoutEngine }, async (t) => {
         );
         const preview = await project.pulumi(["preview", "--diff"]);
         assert.match(preview, new RegExp(`\\+ .*${line}`));
-        assert.match(preview, /~ 2 to update/);
-        assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 2 updated/);
+        assert.match(preview, /~ 4 to update/);
+        assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 4 updated/);
         assert.match(await on(lab, "edge1", "cat /etc/farm/edge/haproxy.cfg"), new RegExp(line));
         project.edit("src/roles/edge/config.ts", (text) => text.replace(`${line}\n  `, ""));
-        assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 2 updated/);
+        assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 4 updated/);
+      },
+    );
+
+    await t.test(
+      "stops at a host that can't be reached after its change, which that host undoes",
+      async () => {
+        const applied = () => on(lab, "db1", "sha256sum /var/lib/farm/applied.bundle");
+        const before = await applied();
+        const shut = (text: string) =>
+          text.replace('    iif "lo" accept\n', '    iif "lo" accept\n    tcp dport 22 drop\n');
+        project.edit("src/roles/firewall.ts", shut);
+        const refused = await project
+          .pulumi(["up", "--yes", "--skip-preview"])
+          .catch((error: Error) => error.message);
+        assert.match(refused, /zhelezo1-confirm/);
+        assert.match(refused, /dial/);
+        await untilReachable(lab, "zhelezo1");
+        assert.equal(await applied(), before, "hosts after it are untouched");
+        project.edit("src/roles/firewall.ts", (text) => text.replace("    tcp dport 22 drop\n", ""));
+        await project.pulumi(["up", "--yes", "--skip-preview"]);
       },
     );
 

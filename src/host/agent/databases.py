@@ -98,7 +98,7 @@ def return_account(name, described):
 
 def moving(secret, bundle, state):
     """Whether clients may still come with a former password: from a raised generation until that one is retired."""
-    generation = int(bundle.secret[secret]["generation"])
+    generation = int(bundle.secret.get(secret, {}).get("generation", 1))
     return generation > 1 and state.retired.get(secret) != generation
 
 

@@ -45,14 +45,15 @@ import time
 import guard
 import history
 from activation import activate, finish, make_so
+from ahead import OnlyLooked, look_ahead, meet
 from baseline import BASELINE
 from bundle import Bundle
 from databases import retire_passwords
 from differences import Differences
-from packages import POLICY, clear_policy, download
+from packages import POLICY, clear_policy
 from probes import probe_all
-from staging import clear_staged, keep_staged, validate
-from state import APPLIED, FRESH, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle, load_secrets
+from staging import clear_staged, keep_staged
+from state import APPLIED, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle, load_secrets
 from tools import Failed, POLL, Refused, aside_of, explain, know_secrets, load_json, masked, read_bytes, remove_if_there, say, write_file
 from way_back import go_back
 
@@ -92,38 +93,6 @@ def read_bundle():
         return Bundle(sys.stdin.buffer.read().decode())
     except UnicodeDecodeError:
         raise Refused("this is no bundle: it is not UTF-8 text") from None
-
-
-def look_ahead(bundle, state, secrets):
-    """What can be found wrong with a bundle before anything changes. Returns the differences."""
-    differences = Differences(bundle, state, secrets)
-    say(f"stage: {len(differences.lines())} differences")
-    download(differences)
-    # A validator may come with a package that is not installed yet: then it runs once that is.
-    if not differences.packages and not differences.unfinished:
-        validate(bundle, differences)
-    return differences
-
-
-class OnlyLooked(Exception):
-    """Nothing was done, because this host had a life before the farm. `differences` are what the bundle would change."""
-
-    def __init__(self, differences):
-        super().__init__("this host had a life before the farm, so it was only looked at and nothing was changed; the lines above "
-                         "are what would change, what stands there now is kept in /var/lib/farm/replaced. To take it over, "
-                         "name it in farms:adopt")
-        self.lines = differences.lines()
-        self.diff = differences.diff(None)
-
-
-def meet(bundle, state, secrets, adopt):
-    """Raises OnlyLooked on a host of whose former life nobody has said that it may be taken over; `adopt` says so."""
-    if state.applied is not None or state.adopted or os.path.exists(FRESH):
-        return
-    if not adopt:
-        raise OnlyLooked(Differences(bundle, state, secrets))
-    state.adopted = True
-    state.save()
 
 
 def prepare(arguments):
@@ -184,18 +153,6 @@ def apply(arguments):
     return {"sha256": bundle.sha256, **activate(bundle, state, secrets, arguments.commit)}
 
 
-def rollback(arguments):
-    """As apply, with a bundle of the history's. The values of its secrets are the present ones."""
-    state, secrets = State(), load_secrets()
-    choice = history.choose(arguments.bundle, state.applied)
-    bundle = Bundle(read_bytes(history.bundle_file(choice["sha256"])).decode())
-    if arguments.check:
-        differences = Differences(bundle, state, secrets)
-        return {"ok": True, **choice, "differences": differences.lines(), "diff": differences.diff(applied_bundle(state))}
-    look_ahead(bundle, state, secrets)
-    return {**choice, **activate(bundle, state, secrets, choice["commit"], "rolled back")}
-
-
 def tell_history(_):
     applied = State().applied
     return {"ok": True, "applied": applied, "entries": history.entries()[::-1], "bundles": history.kept(applied)}
@@ -219,6 +176,11 @@ def verify(_):
 def look_for_drift(arguments):
     from drift import drift
     return drift(arguments)
+
+
+def roll_back(arguments):
+    from rollback import rollback
+    return rollback(arguments.bundle, arguments.check)
 
 
 def retire(arguments):
@@ -259,7 +221,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="farm-agent", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
-               "go-back": undo_unconfirmed, "apply": apply, "rollback": rollback, "history": tell_history, "verify": verify,
+               "go-back": undo_unconfirmed, "apply": apply, "rollback": roll_back, "history": tell_history, "verify": verify,
                "drift": look_for_drift, "retire": retire}
     for name, action in actions.items():
         command = commands.add_parser(name)

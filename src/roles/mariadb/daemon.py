@@ -94,6 +94,7 @@ class Daemon:
             "doing": self.doing,
             "failures": self.failures,
             "changing": server.in_change(),
+            "room": server.has_room(),
         }
 
     def refusal(self, path):

@@ -17,6 +17,8 @@ GRASTATE = pathlib.Path("/var/lib/mysql/grastate.dat")
 # An environment file of mariadb.service (our drop-in): its presence makes the next start a bootstrap.
 BOOTSTRAP = pathlib.Path("/run/farm-galera/bootstrap")
 NO_UUID = "00000000-0000-0000-0000-000000000000"
+# Sixteen of the largest transactions that MediaWiki makes (2 MiB of text, twice, and its indexes).
+ROOM_BYTES = 64 << 20
 # A member that is to stop is not Primary, so nothing commits on it any more: one that hangs may be killed.
 KILL_AFTER = 30.0
 
@@ -121,6 +123,12 @@ def in_change():
                 return any(f", {verb}," in lock.read() for verb in CHANGING)
     except FileNotFoundError:
         return False
+
+
+def has_room():
+    """Whether the data directory's file system has space for the writes of some seconds."""
+    there = os.statvfs(GRASTATE.parent)
+    return there.f_bavail * there.f_frsize >= ROOM_BYTES
 
 
 def unit():

@@ -59,6 +59,6 @@ for ( $n = 1; fgets( STDIN ) === false && !feof( STDIN ); $n++ ) {
 		mysqli_close( $connection );
 		$connection = null;
 	}
-	// A stream and no flood: the members need their processors for coming back, and a refusal may come at once.
-	usleep( 10000 );
+	// A stream and no flood, milliseconds: the hosts need their processors for coming back, and a refusal may come at once.
+	usleep( ( $outcome === 'ok' ? 10 : 50 ) * 1000 );
 }

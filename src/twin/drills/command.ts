@@ -45,7 +45,7 @@ function teller(): (text: string) => void {
 function onEnding(say: (text: string) => void): { signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const end = (): void => {
-    if (!controller.signal.aborted) say("interrupted: undoing the fault");
+    if (!controller.signal.aborted) say("interrupted: undoing what is in force");
     controller.abort();
   };
   for (const name of ENDINGS) process.on(name, end);
@@ -149,7 +149,10 @@ export async function drill(stack: string, name: string, options: Options): Prom
   } catch (error) {
     finish(results, began);
     if (!signal.aborted) throw error;
-    throw new FarmError("interrupted; the fault is undone", "look whether all is well: farm twin status");
+    throw new FarmError(
+      "interrupted; no fault is in force any more",
+      "look whether all is well: farm twin status",
+    );
   } finally {
     dispose();
     lock.release();

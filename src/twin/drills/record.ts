@@ -56,6 +56,8 @@ export interface Checked {
   readonly refused: number;
   readonly inDoubt: number;
   readonly unsent: number;
+  /** Not acknowledged, and neither was the same writer's next attempt: what one retry would not have helped. */
+  readonly failedTwice: number;
   readonly reads: number;
   readonly failedReads: number;
   /** Acknowledged, and missing in at least one copy. */
@@ -106,6 +108,14 @@ function acknowledgedBefore(good: readonly Attempt[]): (time: number) => number 
     }
     return sorted[low - 1]?.n ?? 0;
   };
+}
+
+/** Counts the attempts that failed and whose writer failed again right afterwards. */
+function failedTwice(attempts: readonly Attempt[]): number {
+  const failed = new Set(attempts.filter((a) => a.outcome !== "ok").map((a) => rowKey(a.writer, a.n)));
+  return attempts.filter(
+    ({ writer, n }) => failed.has(rowKey(writer, n)) && failed.has(rowKey(writer, n + 1)),
+  ).length;
 }
 
 function staleReads(reads: readonly Read[], good: readonly Attempt[]): string[] {
@@ -170,6 +180,7 @@ export function checkRecord(
     refused: refused.length,
     inDoubt: ofOutcome("doubt").length,
     unsent: ofOutcome("unsent").length,
+    failedTwice: failedTwice(attempts),
     reads: reads.length,
     failedReads: reads.filter((read) => read.seen === null).length,
     lost: lost.length,

@@ -1,5 +1,5 @@
 /** The results of one command, kept under a date and a name with the twin's durable things. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { stackLayout, writeWhole } from "../machines/layout.ts";
@@ -25,9 +25,11 @@ export class Results {
     return this.#report;
   }
 
-  /** The files: the report as JSON and, for a wiki, in English and Russian; the records of all runs. */
+  /** What there is: the report as JSON and, for a wiki, in English and Russian; a folder with the records of runs. */
   get paths(): string[] {
-    return [".json", ".en.wiki", ".ru.wiki", ".records"].map((end) => `${this.#base}${end}`);
+    return [".json", ".en.wiki", ".ru.wiki", ".records"]
+      .map((end) => `${this.#base}${end}`)
+      .filter((path) => existsSync(path));
   }
 
   /** Adds a run, with every attempt of its stream where there is a record of it. */
@@ -49,9 +51,8 @@ export class Results {
   }
 
   #write(): void {
-    const [json = "", english = "", russian = ""] = this.paths;
-    writeWhole(json, `${JSON.stringify(this.#report, null, 1)}\n`);
-    writeWhole(english, wikiReport(this.#report, "en"));
-    writeWhole(russian, wikiReport(this.#report, "ru"));
+    writeWhole(`${this.#base}.json`, `${JSON.stringify(this.#report, null, 1)}\n`);
+    writeWhole(`${this.#base}.en.wiki`, wikiReport(this.#report, "en"));
+    writeWhole(`${this.#base}.ru.wiki`, wikiReport(this.#report, "ru"));
   }
 }

@@ -194,7 +194,16 @@ test("a guest more in the lab: itself, those who must let it in, its place in th
   );
   assert.deepEqual(found.added, ["web3"]);
   assert.deepEqual([...found.changed].sort(), ["db1", "db2", "db3", "edge1", "web1", "web2", "zhelezo1"]);
-  assert.deepEqual(found.order, [["zhelezo1"], ["db1"], ["db2"], ["db3"], ["web3"], ["edge1"]]);
+  assert.deepEqual(found.order, [
+    ["zhelezo1"],
+    ["db1"],
+    ["db2"],
+    ["db3"],
+    ["web1"],
+    ["web2"],
+    ["web3"],
+    ["edge1"],
+  ]);
   assert.deepEqual([...new Set(found.farm.map((c) => c.section))].sort(), ["applications", "flows", "waves"]);
   assert(found.groups.some((g) => g.hosts.includes("web3") && /^web[12]$/.test(g.comparedWith ?? "")));
 });

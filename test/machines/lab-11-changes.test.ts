@@ -1,0 +1,216 @@
+/** The running lab changed under load: changes that are right go unnoticed, wrong ones stop at the first host and undo themselves. */
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import test, { type TestContext } from "node:test";
+import type { TwinFarm } from "../../src/twin/farm.ts";
+import { inMachine } from "../../src/twin/machines/inside.ts";
+import type { Result } from "../../src/twin/machines/run.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { assertUnnoticed, underLoad } from "./load.ts";
+
+/** An edit of a file of the program. */
+type Edit = readonly [file: string, change: (text: string) => string];
+
+/** Applies the program with edits, from a copy of it. */
+async function upWith(edits: readonly Edit[]): Promise<Result> {
+  const copy = copyOfProgram();
+  try {
+    for (const [file, change] of edits) editFile(copy, file, change);
+    return await farm(["twin", "up"], 900, copy);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
+const good = async (edits: readonly Edit[]): Promise<void> => {
+  const { code, stdout, stderr } = await upWith(edits);
+  assert.equal(code, 0, stdout + stderr);
+};
+
+const setting = (line: string): Edit => [
+  "src/roles/mariadb/config.ts",
+  (text) => text.replace("\nwsrep_on = ON", `\n${line}\nwsrep_on = ON`),
+];
+
+const DATABASES = ["db1", "db2", "db3"];
+const uptimes = (lab: TwinFarm): Promise<number[]> =>
+  Promise.all(
+    DATABASES.map(async (host) =>
+      Number(
+        (
+          await on(
+            lab,
+            host,
+            "mariadb -BN",
+            "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME'",
+          )
+        ).trim(),
+      ),
+    ),
+  );
+
+/** The version of a package on a host, and the newest other one that its sources offer. */
+async function versions(lab: TwinFarm, host: string, name: string): Promise<{ now: string; other: string }> {
+  const now = (await on(lab, host, `dpkg-query -W -f '\${Version}' ${name}`)).trim();
+  const offered = await on(lab, host, `apt-cache madison ${name}`);
+  const all = offered.split("\n").flatMap((line) => line.split("|")[1]?.trim() ?? []);
+  return { now, other: all.find((version) => version !== now) ?? "" };
+}
+
+const held = (source: string, version: string): Edit => [
+  "stacks/lab.ts",
+  (text) => text.replace("edge: {", `versions: { ${source}: "${version}" },\n  edge: {`),
+];
+
+async function rightChanges(t: TestContext, lab: TwinFarm): Promise<void> {
+  await t.test("a setting for which MariaDB restarts, on all three members", async (t) => {
+    const before = await uptimes(lab);
+    const change = setting("performance_schema_max_table_handles = 333");
+    assertUnnoticed(t, "MariaDB restarted", await underLoad(lab, () => good([change])));
+    const after = await uptimes(lab);
+    assert(
+      after.every((uptime, index) => uptime < (before[index] ?? 0)),
+      "all three were restarted",
+    );
+  });
+
+  await t.test("the firewall of every host", async (t) => {
+    const change: Edit = [
+      "src/roles/firewall.ts",
+      (text) => text.replace("  counter dropped_in", "  counter another { }\n  counter dropped_in"),
+    ];
+    assertUnnoticed(t, "firewalls changed", await underLoad(lab, () => good([change])));
+    for (const { id } of lab.inventory.hosts)
+      assert.match(await on(lab, id, "nft list ruleset"), /counter another/);
+  });
+
+  await t.test("another version of a package on every host", async (t) => {
+    const { now, other } = await versions(lab, "web1", "openssh-server");
+    if (other === "") return t.skip(`the mirrors have no other version of openssh-server than ${now}`);
+    assertUnnoticed(t, "openssh changed", await underLoad(lab, () => good([held("openssh", other)])));
+    for (const { id } of lab.inventory.hosts)
+      assert.equal((await versions(lab, id, "openssh-server")).now, other, id);
+    await good([held("openssh", now)]);
+  });
+
+  await t.test("another version of the proxy, with connections open", async (t) => {
+    const { now, other } = await versions(lab, "web1", "haproxy");
+    if (other === "") return t.skip(`the mirrors have no other version of haproxy than ${now}`);
+    assertUnnoticed(t, "haproxy changed", await underLoad(lab, () => good([held("haproxy", other)])));
+    assert.match(
+      await on(lab, "web1", "echo show info | socat - /run/farm-database-proxy-mariadb/stats.sock || true"),
+      new RegExp(other.split("-")[0] ?? ""),
+    );
+    await good([held("haproxy", now)]);
+  });
+}
+
+/** A change that must fail on its first host: everybody else is untouched, the service goes on, the host is as before. */
+async function wrong(
+  t: TestContext,
+  lab: TwinFarm,
+  what: string,
+  edits: readonly Edit[],
+  message: RegExp,
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<void> {
+  const applied = () =>
+    Promise.all(lab.inventory.hosts.map(({ id }) => on(lab, id, "sha256sum /var/lib/farm/applied.bundle")));
+  const before = await applied();
+  let result: Result | undefined;
+  const streams = await underLoad(lab, async () => {
+    result = await upWith(edits);
+    await meanwhile();
+  });
+  assert.notEqual(result?.code, 0, "it is refused");
+  assert.match(result?.stderr ?? "", message);
+  assertUnnoticed(t, what, streams);
+  assert.deepEqual(await applied(), before);
+  await awaitGreen(lab, 30);
+}
+
+async function wrongChanges(t: TestContext, lab: TwinFarm): Promise<void> {
+  await t.test("a setting that MariaDB does not know: no host is touched", (t) =>
+    wrong(
+      t,
+      lab,
+      "unknown setting",
+      [setting("no_such_setting = 1")],
+      /80-farm\.cnf is not valid.*no_such_setting/s,
+    ),
+  );
+
+  await t.test(
+    "a setting with which MariaDB does not start: the first member goes back, the rest stays",
+    (t) =>
+      wrong(
+        t,
+        lab,
+        "MariaDB did not start",
+        [setting("innodb_data_file_path = ibdata1:1M:autoextend")],
+        /db1\].*the change: file .*80-farm\.cnf.*this host is back in its former state/s,
+      ),
+  );
+
+  await t.test("a file that is valid and makes the service unhealthy", (t) =>
+    wrong(
+      t,
+      lab,
+      "wiki broken",
+      [["src/apps/mediawiki/LocalSettings.php", (text) => `${text}\n$wgDBname = 'elsewhere';\n`]],
+      /\[web1\].*probe "pravka answers" says no.*this host is back in its former state/s,
+    ),
+  );
+
+  await t.test("a firewall that shuts SSH out: the host comes back by itself", (t) =>
+    wrong(
+      t,
+      lab,
+      "locked out",
+      [
+        [
+          "src/roles/firewall.ts",
+          (text) => text.replace('    iif "lo" accept\n', '    iif "lo" accept\n    tcp dport 22 drop\n'),
+        ],
+      ],
+      /zhelezo1-confirm failed/,
+      async () => {
+        const began = performance.now();
+        for (;;) {
+          const { stdout } = await inMachine(lab.stack, "zhelezo1", ["nft", "list", "ruleset"], {});
+          if (!stdout.includes("tcp dport 22 drop")) return;
+          assert(performance.now() - began < 75_000, "still locked out after 75 s");
+        }
+      },
+    ),
+  );
+
+  await t.test(
+    "a full disk in the middle: the host goes back, and the same change succeeds afterwards",
+    async (t) => {
+      const filler = "/var/lib/farm-test-filler";
+      const big: Edit = [
+        "src/roles/base.ts",
+        (text) =>
+          text.replace(
+            "      file(JOURNALD,",
+            `      file("/etc/farm-test-big", \`\${"x".repeat(99)}\\n\`.repeat(40_000)),\n      file(JOURNALD,`,
+          ),
+      ];
+      await on(lab, "db1", `fallocate -l $(($(df --output=avail -B1 / | tail -1) - 6000000)) ${filler}`);
+      try {
+        await wrong(t, lab, "disk full", [big], /No space left on device|can't keep/);
+      } finally {
+        await on(lab, "db1", `rm -f ${filler}`);
+      }
+      await good([big]);
+    },
+  );
+}
+
+test("changes of the running lab", { skip: withoutRoot }, async (t) => {
+  const lab = await labUp();
+  t.after(() => farm(["twin", "up"]));
+  await rightChanges(t, lab);
+  await wrongChanges(t, lab);
+});

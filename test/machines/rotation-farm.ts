@@ -1,0 +1,183 @@
+/** A twin of its own for rotations: generations only rise, so the lab would have to be made anew after each test. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Target } from "../../src/shell/ssh.ts";
+import type { TwinFarm } from "../../src/twin/farm.ts";
+import type { Result } from "../../src/twin/machines/run.ts";
+import { copyOfProgram, editFile, farm, on } from "./lab-farm.ts";
+
+const STACK = "rotation";
+const RANGE = "10.94.0.0/24";
+const PORT = "8194";
+
+export interface Leaver {
+  readonly name: string;
+  readonly publicKey: string;
+}
+
+/** The program with the lab under another name and some generations raised, in a folder of its own. */
+export class Program {
+  readonly root = copyOfProgram();
+
+  constructor(generations: Readonly<Record<string, number>>, leavers: readonly Leaver[] = []) {
+    editFile(this.root, "stacks/declarations.ts", (text) =>
+      text.replace(
+        "= { lab }",
+        `= { lab, ${STACK}: { ...lab, generations: ${JSON.stringify(generations)} } }`,
+      ),
+    );
+    cpSync(join(this.root, "Pulumi.lab.yaml"), join(this.root, `Pulumi.${STACK}.yaml`));
+    const more = leavers.map((l) => JSON.stringify({ name: l.name, languages: ["ru"], keys: [l.publicKey] }));
+    editFile(this.root, "src/twin/settings.ts", (text) =>
+      text
+        .replace(/TWIN_RANGE = "[\d./]+"/, `TWIN_RANGE = "${RANGE}"`)
+        .replace("administrators: [", `administrators: [${more.map((m) => `${m},`).join("")}`),
+    );
+  }
+
+  up(): Promise<Result> {
+    return farm(["twin", "up", STACK, "--port", PORT], 900, this.root);
+  }
+
+  /** As `up`; it has to succeed. Returns what the program did to its resources, in words. */
+  async good(): Promise<string> {
+    const { code, stdout, stderr } = await this.up();
+    assert.equal(code, 0, stdout + stderr);
+    return /Program: (.*?) \[/.exec(stdout)?.[1] ?? "";
+  }
+
+  /** Runs `up` and does something as soon as it prints a line; returns its exit code and output. */
+  async upUntil(line: string, act: (pid: number) => void): Promise<{ code: number | null; output: string }> {
+    const child = spawn(join(this.root, "scripts/farm"), ["twin", "up", STACK, "--port", PORT], {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    let done = false;
+    for (const pipe of [child.stdout, child.stderr])
+      pipe.on("data", (chunk: Buffer) => {
+        output += chunk;
+        if (done || !output.includes(line) || child.pid === undefined) return;
+        done = true;
+        act(child.pid);
+      });
+    const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+    assert(done, `"${line}" was never printed:\n${output}`);
+    return { code, output };
+  }
+
+  /** The running twin as this program knows it, with its keys and pins. */
+  async open(): Promise<TwinFarm> {
+    const module = await import(pathToFileURL(join(this.root, "src/twin/farm.ts")).href);
+    return module.openRunningFarm(STACK) as Promise<TwinFarm>;
+  }
+
+  async purge(): Promise<void> {
+    await farm(["twin", "down", STACK, "--purge"], 120, this.root);
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true });
+  }
+}
+
+/** Whether somebody gets in over a connection of their own. */
+export async function getsIn({ ssh }: TwinFarm, target: Target): Promise<boolean> {
+  return (await ssh.run(target, "true", { fresh: true, limit: 30 })).code === 0;
+}
+
+/**
+ * Inserts a row ten times a second from web1, over one connection that it keeps, with one retry over another; prints for
+ * each the milliseconds since 1970 at which it was acknowledged, or 0. Ends with its input, whose first line is the password.
+ */
+const INSERTS = `mysqli_report(0);
+$password = trim(fgets(STDIN));
+$connect = fn() => @mysqli_connect("127.0.0.1", "pravka", $password, "pravka");
+$db = $connect();
+stream_set_blocking(STDIN, false);
+for ($n = 1; !feof(STDIN); $n++, fgets(STDIN)) {
+  $insert = "INSERT INTO farm_rows VALUES ($n)";
+  $done = $db && @mysqli_query($db, $insert) || ($db = $connect()) && @mysqli_query($db, $insert);
+  echo $done ? (int)(microtime(true) * 1000) : 0, "\\n";
+  usleep(100000);
+}`;
+
+export interface Inserted {
+  readonly tried: number;
+  readonly refused: number;
+  /** Rows that were acknowledged and are not there. */
+  readonly lost: number;
+  /** Longest time without an acknowledged row, seconds. */
+  readonly gap: number;
+}
+
+/** Inserts rows while something happens, with the password that is good before it. */
+export async function underInserts(
+  lab: TwinFarm,
+  member: string,
+  change: () => Promise<void>,
+): Promise<Inserted> {
+  await on(lab, member, "mariadb pravka", "CREATE OR REPLACE TABLE farm_rows (n BIGINT PRIMARY KEY)");
+  const [command = "", ...args] = await lab.ssh.interactive(lab.target("web1"), [`php -r '${INSERTS}'`]);
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk;
+  });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  child.stdin.write(`${lab.keys.secret("password/mariadb/pravka")}\n`);
+  try {
+    await change();
+  } finally {
+    child.stdin.end();
+    await ended;
+  }
+  const times = output.trim().split("\n").map(Number);
+  const good = times.filter((time) => time > 0);
+  const rows = await on(
+    lab,
+    member,
+    "mariadb -BN pravka",
+    "SELECT COUNT(*) FROM farm_rows; DROP TABLE farm_rows",
+  );
+  return {
+    tried: times.length,
+    refused: times.length - good.length,
+    lost: good.length - Number(rows),
+    gap: Math.max(0, ...good.slice(1).map((time, index) => time - (good[index] ?? time))) / 1000,
+  };
+}
+
+/** What the database answers to the wiki's account with a password, through web1's proxy: "ok" or an error. */
+export async function databaseSays(lab: TwinFarm, password: string): Promise<string> {
+  const program = `mysqli_report(0); $d = @mysqli_connect("127.0.0.1", "pravka", trim(fgets(STDIN)), "pravka"); echo $d ? "ok" : mysqli_connect_error();`;
+  const { stdout } = await lab.ssh.run(lab.target("web1"), `php -r '${program}'`, { input: `${password}\n` });
+  return stdout;
+}
+
+/** Whether a peer answers the handshake of an interface that has a host's private key, tried from that host. */
+export async function answersHandshake(
+  lab: TwinFarm,
+  host: string,
+  privateKey: string,
+  peer: string,
+): Promise<boolean> {
+  const endpoint = `${lab.inventory.hosts.find((h) => h.id === peer)?.address}:51820`;
+  const key = lab.keys.wireguard(peer).publicKey;
+  const script = `set -e
+trap 'ip link delete wg9' EXIT
+wireguard-go wg9 >/dev/null 2>&1
+ip link set wg9 up
+wg set wg9 private-key /dev/stdin peer ${key} endpoint ${endpoint} persistent-keepalive 1
+for _ in $(seq 40); do
+  wg show wg9 latest-handshakes | grep -q '\\s0$' || break
+  sleep 0.1
+done
+wg show wg9 latest-handshakes`;
+  const { code, stdout, stderr } = await lab.ssh.run(lab.target(host), script, { input: `${privateKey}\n` });
+  assert.equal(code, 0, stderr);
+  return !/\s0$/.test(stdout.trim());
+}
