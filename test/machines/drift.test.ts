@@ -135,7 +135,7 @@ describe("drift", { skip }, () => {
   for (const { what, script, undo, found, diff } of byHand)
     test(`${what}: found, named, and gone when it is undone`, async () => {
       await sh(script);
-      const { differences, changing } = await drift();
+      const { differences, changing } = await drift().finally(() => sh(undo));
       assert.deepEqual(
         differences.map((d) => `${d.kind} ${d.name}: ${d.what.replace(/\(pid \d+\)/, "(pid)")}`).sort(),
         [...found].sort(),
@@ -144,7 +144,6 @@ describe("drift", { skip }, () => {
       const diffs = differences.map((d) => d.diff ?? "").join("\n");
       if (diff === undefined) assert.equal(diffs.trim(), "");
       else assert.match(diffs, diff);
-      await sh(undo);
       assert.deepEqual((await drift()).differences, []);
     });
 

@@ -8,6 +8,9 @@ from finding import finding
 CLOSED_SHELLS = ("nologin", "false", "sync", "shutdown", "halt")
 # Debian Policy 9.2.2: from here on accounts are people's.
 FIRST_PERSON = 1000
+# What is told of an account that has changed, and of a new one.
+TOLD = ("uid", "shell", "home", "groups", "password", "expires")
+NEW = ("uid", "shell", "groups", "password")
 # passwd(5), shadow(5), group(5).
 FIELDS = {"passwd": 7, "shadow": 9, "group": 4}
 
@@ -52,10 +55,9 @@ def account_drift(differences, before, now):
             continue
         if was is None:
             if name not in declared and may_log_in(account):
-                found.append(finding("account", name, f"is new: uid {account['uid']}, shell {account['shell']}"
-                                     + (f", groups {account['groups']}" if account["groups"] else "") + f", password {account['password']}"))
+                found.append(finding("account", name, "is new: " + ", ".join(f"{key} {account[key]}" for key in NEW if account[key])))
             continue
-        changes = [f"{key} {was[key] or 'none'} → {account[key] or 'none'}" for key in was if key != "which" and was[key] != account[key]]
+        changes = [f"{key} {was[key] or 'none'} → {account[key] or 'none'}" for key in TOLD if was[key] != account[key]]
         if was["which"] != account["which"] and was["password"] == account["password"]:
             changes.append("password changed")
         if changes or name in differences.accounts:

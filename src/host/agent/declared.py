@@ -25,7 +25,8 @@ def declared_drift(differences):
     bundle, found = differences.bundle, []
     found += [finding("package", name, "is removed") for name in differences.packages]
     found += [finding("package", name, "its installation was cut off") for name in differences.unfinished]
-    found += [finding("package", name, f"version {version} → {packages_now().installed[name]}") for name, version in differences.versions.items()]
+    installed = packages_now().installed
+    found += [finding("package", name, f"version {version} → {installed[name]}") for name, version in differences.versions.items()]
     for path in differences.files:
         found += file_drift(path, bundle.file[path], differences.rendered[path])
     for path in differences.links:

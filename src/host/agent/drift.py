@@ -14,16 +14,17 @@ from undeclared import snapshot, undeclared_drift, upgrades
 
 # Taken by apt for as long as it works.
 APT_LOCK = "/var/lib/dpkg/lock-frontend"
+NOTHING = {"applied": None, "differences": [], "notes": ["nothing was ever applied here"]}
 
 
 def drift(arguments):
     """The report: `differences` are findings (finding.py), `notes` what is worth knowing and no drift."""
     state = State()
     bundle = applied_bundle(state)
-    if bundle is None:
-        report = {"ok": True, "applied": None, "differences": [], "notes": ["nothing was ever applied here"], "changing": under_way()}
-    else:
-        report = compared(bundle, state)
+    changing = under_way()
+    report = {"ok": True, **(compared(bundle, state) if bundle else NOTHING)}
+    # It may have begun, or ended, while we looked.
+    report["changing"] = changing or under_way()
     if arguments.keep:
         keep_result(report, bundle, arguments.keep)
     return report
@@ -39,7 +40,7 @@ def compared(bundle, state):
         notes += upgrades(bundle, before, now)
     applied_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(APPLIED).st_mtime))
     commit = next((each["commit"] for each in kept(state.applied) if each["number"] == 0), None)
-    return {"ok": True, "applied": state.applied, "appliedAt": applied_at, "commit": commit, "differences": found, "notes": notes, "changing": under_way()}
+    return {"applied": state.applied, "appliedAt": applied_at, "commit": commit, "differences": found, "notes": notes}
 
 
 def under_way():

@@ -44,8 +44,10 @@ def stray_files(bundle, homes):
 
 
 def within(directory, wanted=lambda path: not os.path.isdir(path)):
+    """The paths right in a directory that are `wanted`: files and links, unless told otherwise."""
     try:
-        return [f"{directory}/{name}" for name in os.listdir(directory) if not LEFTOVER.search(name) and wanted(f"{directory}/{name}")]
+        paths = [f"{directory}/{name}" for name in os.listdir(directory) if not LEFTOVER.search(name)]
+        return [path for path in paths if wanted(path)]
     except FileNotFoundError:
         return []
 

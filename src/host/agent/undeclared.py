@@ -79,7 +79,8 @@ def port_drift(bundle, before, now):
     declared, found = declared_ports(bundle), []
     for name, socket in now.items():
         if name not in declared and name not in before and not name.endswith(" on loopback"):
-            found.append(finding("port", socket["port"], f"{listener_at(socket['port'])} listens on {socket['address']}, and nobody declared it"))
+            who = listener_at(socket["port"])
+            found.append(finding("port", socket["port"], f"{who} listens on {socket['address']}, and nobody declared it"))
     # Some are open at times only, such as the one for a full copy of a database: those were not when all was well.
     return found + [finding("port", name, "nobody listens there any more") for name in sorted(declared)
                     if name in before and name not in now]
