@@ -72,15 +72,12 @@ describe("the guard", { skip }, () => {
       const { report } = await agent("apply", other);
       assert.equal(report.unconfirmed, 60);
       assert.notEqual(await applied(), report.sha256);
-      assert.match(
-        await sh("systemctl list-timers --no-legend farm-confirmation.timer"),
-        /farm-confirmation/,
-      );
+      assert.match(await sh("systemctl list-timers --no-legend 'farm-confirmation-*'"), /farm-confirmation/);
       const { code, report: confirmed } = await confirm(report.sha256 ?? "");
       assert.equal(code, 0);
       assert.equal(confirmed.confirmed, true);
       assert.equal(await applied(), report.sha256);
-      assert.equal(await sh("systemctl list-timers --no-legend farm-confirmation.timer"), "");
+      assert.equal(await sh("systemctl list-timers --no-legend 'farm-confirmation-*'"), "");
       // Once more is no mistake.
       assert.equal((await confirm(report.sha256 ?? "")).code, 0);
       await good("apply", first);
@@ -155,6 +152,16 @@ describe("the guard", { skip }, () => {
       await untilUndone();
       assert.equal(await applied(), sha256);
       assert.equal(await sh("nft list ruleset | grep -c drop || true"), "0");
+    });
+
+    test("a run that takes longer than the limit is not cut off, and has the whole limit afterwards", async () => {
+      await sh("rm -f /run/t-slow; (sleep 65; touch /run/t-slow) >/dev/null 2>&1 &");
+      const slow = { name: "slow", command: "test -e /run/t-slow", within: 90 };
+      const input = bundleOf([rules(`${open}# slow\n`), { probes: [slow] }]);
+      const { report, output } = await agent("apply", input);
+      assert.equal(report.unconfirmed, 60, output);
+      assert.equal((await confirm(report.sha256 ?? "")).code, 0);
+      assert.equal(await applied(), report.sha256);
     });
 
     test("a change that locks nobody out needs no confirmation", async () => {

@@ -172,10 +172,16 @@ export { file, unit };
 
 export type Wants = Omit<Contribution, "role">;
 
-/** The bundle of this host with what the parts want. */
-export function bundleOf(parts: readonly Wants[], secrets: Record<string, number> = {}): string {
+/** The bundle of this host with what the parts want; the secrets in it are of generation 1 unless told otherwise. */
+export function bundleOf(parts: readonly Wants[], generations: Record<string, number> = {}): string {
   const contributions = parts.map((part, index) => ({ role: `role-${index}`, ...part }));
-  return bundle(merge(HOST, contributions), new Map(Object.entries(secrets)));
+  const state = merge(HOST, contributions);
+  const named = state.files.flatMap(({ content }) =>
+    [...content.matchAll(/\$\{secret:([^}]+)\}/g)].map((m) => m[1]),
+  );
+  const secrets = [...named, ...state.databaseAccounts.map((account) => account.secret)];
+  const first = Object.fromEntries(secrets.map((name) => [name, 1]));
+  return bundle(state, new Map(Object.entries({ ...first, ...generations })));
 }
 
 export const no = (name: string, command: string) => ({ name, command, within: 0 });

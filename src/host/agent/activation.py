@@ -114,7 +114,7 @@ def activate(bundle, state, secrets, commit, kind="applied"):
     guarded = may_return and bool(guard.waiting() or guard.exposed(differences, former_bundle))
     entry = history.begin(kind, bundle, commit, differences.lines())
     try:
-        changes = make_so(differences, state, wait=True, before_switching=lambda: guarded and guard.arm(bundle, {}, entry))
+        changes = make_so(differences, state, wait=True, before_switching=lambda: guarded and guard.arm(bundle, None, entry))
         if bundle.database or bundle.database_account:
             say("databases")
         changes += settle_databases(bundle, state, secrets)

@@ -39,22 +39,22 @@ def waiting():
 
 def arm(bundle, report, entry):
     """
-    Sets the timer, or sets it anew, and keeps what is needed to finish. `report` is what the run will have done, `entry`
-    what the history will say of it.
+    Sets the timer, and sets it anew at the end of a change, when there is something to confirm. Each timer knows its own
+    arming by the time, so that one that was set before does nothing. `report` is what the run has done, None while it
+    is at work; `entry` is what the history will say of it.
     """
-    disarm()
+    since = time.clock_gettime(time.CLOCK_BOOTTIME)
+    must("set the timer that undoes an unconfirmed change", [
+        "systemd-run", "--quiet", "--collect", f"--unit={TIMER}-{since * 1000:.0f}", f"--on-active={CONFIRM_WITHIN}s",
+        "--timer-property=AccuracySec=100ms", "--description=Undo a change that nobody has confirmed", AGENT, "go-back", "--armed", str(since)])
     os.makedirs(TRANSACTION, 0o700, exist_ok=True)
     write_file(WAITING, bundle.text.encode(), 0o600)
-    record = {"sha256": bundle.sha256, "boot": boot(), "since": time.clock_gettime(time.CLOCK_BOOTTIME), "report": report, "entry": entry}
+    record = {"sha256": bundle.sha256, "boot": boot(), "since": since, "report": report, "entry": entry}
     write_file(CONFIRMATION, json.dumps(record).encode(), 0o600)
-    must("set the timer that undoes an unconfirmed change", [
-        "systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={CONFIRM_WITHIN}s", "--timer-property=AccuracySec=100ms",
-        "--description=Undo a change that nobody has confirmed", AGENT, "go-back"])
 
 
 def disarm():
-    run(["systemctl", "stop", f"{TIMER}.timer"])
-    run(["systemctl", "reset-failed", f"{TIMER}.service"])
+    run(["systemctl", "stop", f"{TIMER}-*.timer"])
 
 
 def waiting_bundle_text():
@@ -62,10 +62,12 @@ def waiting_bundle_text():
 
 
 def require_new_connection(record):
-    """Fails unless this very command came over an SSH connection that was opened after the change."""
+    """Fails unless the change is done and this very command came over an SSH connection that was opened after the change."""
     opened = session.opened()
     if opened is None:
         raise Failed("a change is confirmed over SSH, as administrators come in; this is no SSH session")
+    if record["report"] is None:
+        raise Failed("the change that waits here was cut off before it was done; make it again")
     if record["boot"] != boot():
         raise Failed("the host has been restarted since the change, which is therefore undone")
     if opened < record["since"]:

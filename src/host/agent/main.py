@@ -133,9 +133,10 @@ def confirm(arguments):
     return activate_staged(arguments)
 
 
-def undo_unconfirmed(_):
+def undo_unconfirmed(arguments):
     state, record = State(), guard.waiting()
-    if record is None:
+    # A timer that was set for an earlier arming has nothing to say.
+    if record is None or arguments.armed not in (None, record["since"]):
         return {"ok": True, "wentBack": False}
     load_secrets()
     problems = go_back(applied_bundle(state), state)
@@ -230,6 +231,8 @@ def parse_arguments():
             command.add_argument("sha256", metavar="SHA256")
         if name in ("prepare", "activate", "confirm", "apply"):
             command.add_argument("--commit", default="unknown", help="the program's commit, for the history")
+        if name == "go-back":
+            command.add_argument("--armed", type=float, metavar="TIME", help="only if it has waited since then")
         if name == "retire":
             command.add_argument("secret", metavar="SECRET")
             command.add_argument("generation", metavar="GENERATION")
