@@ -165,6 +165,7 @@ describe("the guard", { skip }, () => {
     });
 
     test("a change that locks nobody out needs no confirmation", async () => {
+      await good("apply", first);
       const report = await good("apply", bundleOf([rules(open), { files: [file("/etc/t-motd", "x\n")] }]));
       assert.equal(report.unconfirmed, undefined);
     });

@@ -8,15 +8,8 @@ import test from "node:test";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { killHost, underEdits } from "./faults.ts";
 import { awaitGreen, farm, on, withoutRoot } from "./lab-farm.ts";
-import {
-  answersHandshake,
-  databaseSays,
-  getsIn,
-  type Inserted,
-  type Leaver,
-  Program,
-  underInserts,
-} from "./rotation-farm.ts";
+import { type Inserted, underInserts } from "./load.ts";
+import { answersHandshake, databaseSays, getsIn, type Leaver, Program } from "./rotation-farm.ts";
 
 const PASSWORD = "password/mariadb/pravka";
 const HALF_WAY = { [PASSWORD]: 2 };

@@ -97,10 +97,9 @@ async function rightChanges(t: TestContext, lab: TwinFarm): Promise<void> {
     const { now, other } = await versions(lab, "web1", "haproxy");
     if (other === "") return t.skip(`the mirrors have no other version of haproxy than ${now}`);
     assertUnnoticed(t, "haproxy changed", await underLoad(lab, () => good([held("haproxy", other)])));
-    assert.match(
-      await on(lab, "web1", "echo show info | socat - /run/farm-database-proxy-mariadb/stats.sock || true"),
-      new RegExp(other.split("-")[0] ?? ""),
-    );
+    const master = "$(systemctl show -P MainPID farm-database-proxy-mariadb)";
+    const program = await on(lab, "web1", `readlink /proc/${master}/exe`);
+    assert.doesNotMatch(program, /deleted/, "what runs is what is installed");
     await good([held("haproxy", now)]);
   });
 }
@@ -116,6 +115,7 @@ async function wrong(
 ): Promise<void> {
   const applied = () =>
     Promise.all(lab.inventory.hosts.map(({ id }) => on(lab, id, "sha256sum /var/lib/farm/applied.bundle")));
+  await good([]);
   const before = await applied();
   let result: Result | undefined;
   const streams = await underLoad(lab, async () => {
@@ -147,7 +147,7 @@ async function wrongChanges(t: TestContext, lab: TwinFarm): Promise<void> {
         t,
         lab,
         "MariaDB did not start",
-        [setting("innodb_data_file_path = ibdata1:1M:autoextend")],
+        [setting("innodb_data_file_path = ibdata1:500M")],
         /db1\].*the change: file .*80-farm\.cnf.*this host is back in its former state/s,
       ),
   );
@@ -157,8 +157,13 @@ async function wrongChanges(t: TestContext, lab: TwinFarm): Promise<void> {
       t,
       lab,
       "wiki broken",
-      [["src/apps/mediawiki/LocalSettings.php", (text) => `${text}\n$wgDBname = 'elsewhere';\n`]],
-      /\[web1\].*probe "pravka answers" says no.*this host is back in its former state/s,
+      [
+        [
+          "src/roles/web.ts",
+          (text) => text.replace("fastcgi_pass unix:${SOCKET};", "fastcgi_pass unix:/run/none.sock;"),
+        ],
+      ],
+      /\[web1\].*probe "nginx and PHP answer" says no.*this host is back in its former state/s,
     ),
   );
 

@@ -1,43 +1,103 @@
-/** The lab under what its users do, all at once: page edits through the edge, rows through every web host's proxy. */
+/** The lab under what its users do, all at once: page edits through the edge, rows through web1's proxy. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import type { TestContext } from "node:test";
-import { drilledCluster } from "../../src/twin/drills/cluster.ts";
-import { type Checked, checkRecord } from "../../src/twin/drills/record.ts";
-import { startStream } from "../../src/twin/drills/stream.ts";
+import type { Checked } from "../../src/twin/drills/record.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
-import { underEdits } from "./faults.ts";
+import { underEdits, writerOf } from "./faults.ts";
+import { on } from "./lab-farm.ts";
 
-/** What came of each of the two streams while `work` was done. */
-export async function underLoad(
+/**
+ * Inserts a row ten times a second from web1, over one connection that it keeps, with one retry over another; prints for
+ * each the milliseconds since 1970 at which it was acknowledged, or 0. Ends with its input, whose first line is the password.
+ */
+const INSERTS = `mysqli_report(0);
+$password = trim(fgets(STDIN));
+$connect = fn() => @mysqli_connect("127.0.0.1", "pravka", $password, "pravka");
+$db = $connect();
+stream_set_blocking(STDIN, false);
+for ($n = 1; !feof(STDIN); $n++, fgets(STDIN)) {
+  $insert = "INSERT INTO farm_rows VALUES ($n)";
+  $done = $db && @mysqli_query($db, $insert) || ($db = $connect()) && @mysqli_query($db, $insert);
+  echo $done ? (int)(microtime(true) * 1000) : 0, "\\n";
+  usleep(100000);
+}`;
+
+export interface Inserted {
+  readonly tried: number;
+  readonly refused: number;
+  /** Rows that were acknowledged and are not there. */
+  readonly lost: number;
+  /** Longest time without an acknowledged row, seconds. */
+  readonly gap: number;
+}
+
+/** Inserts rows while something happens, with the password that is good before it. */
+export async function underInserts(
   lab: TwinFarm,
-  work: () => Promise<void>,
-): Promise<Record<"edits" | "rows", Checked>> {
-  const cluster = drilledCluster(lab);
-  const table = await cluster.makeTable();
-  const stream = await startStream(lab, cluster, table);
-  await stream.steady();
-  const from = Date.now();
-  const edits = await underEdits(lab, work, 3, 5);
-  const record = await stream.stop([]);
-  const rows = checkRecord(record, await cluster.copies(table), { from, to: Date.now() });
-  await cluster.dropTable(table);
+  member: string,
+  change: () => Promise<void>,
+): Promise<Inserted> {
+  await on(lab, member, "mariadb pravka", "CREATE OR REPLACE TABLE farm_rows (n BIGINT PRIMARY KEY)");
+  const [command = "", ...args] = await lab.ssh.interactive(lab.target("web1"), [`php -r '${INSERTS}'`]);
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk;
+  });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  child.stdin.write(`${lab.keys.secret("password/mariadb/pravka")}\n`);
+  try {
+    await change();
+  } finally {
+    child.stdin.end();
+    await ended;
+  }
+  const times = output.trim().split("\n").map(Number);
+  const good = times.filter((time) => time > 0);
+  const rows = await on(
+    lab,
+    member,
+    "mariadb -BN pravka",
+    "SELECT COUNT(*) FROM farm_rows; DROP TABLE farm_rows",
+  );
+  return {
+    tried: times.length,
+    refused: times.length - good.length,
+    lost: good.length - Number(rows),
+    gap: Math.max(0, ...good.slice(1).map((time, index) => time - (good[index] ?? time))) / 1000,
+  };
+}
+
+export interface Load {
+  readonly edits: Checked;
+  readonly rows: Inserted;
+}
+
+/** What came of both streams while `work` was done. */
+export async function underLoad(lab: TwinFarm, work: () => Promise<void>): Promise<Load> {
+  const member = await writerOf(lab);
+  let rows: Inserted | undefined;
+  const edits = await underEdits(
+    lab,
+    async () => {
+      rows = await underInserts(lab, member, work);
+    },
+    3,
+    5,
+  );
+  assert(rows);
   return { edits, rows };
 }
 
 /** Tells the figures, and asserts that users noticed nothing that one retry did not mend, and lost nothing. */
-export function assertUnnoticed(
-  t: TestContext,
-  what: string,
-  streams: Record<"edits" | "rows", Checked>,
-): void {
-  for (const [name, c] of Object.entries(streams)) {
-    const failed = c.attempts - c.acknowledged;
-    t.diagnostic(
-      `${what}, ${name}: ${failed} of ${c.attempts} failed, ${c.failedTwice} of them also when tried again, longest gap ${c.gap.toFixed(1)} s`,
-    );
-    assert(c.acknowledged > 20, `${name} went on`);
-    assert.equal(c.failedTwice, 0, JSON.stringify(c.errors));
-    assert.equal(c.lost + c.doubled + c.undead + c.differing, 0, c.examples.join("; "));
-    assert(c.gap < 5, `${c.gap} s without ${name}`);
-  }
+export function assertUnnoticed(t: TestContext, what: string, { edits, rows }: Load): void {
+  t.diagnostic(
+    `${what}: edits: ${edits.attempts - edits.acknowledged} of ${edits.attempts} failed, ${edits.failedTwice} also when tried again, ` +
+      `longest gap ${edits.gap.toFixed(1)} s; rows: ${rows.refused} of ${rows.tried} refused twice, longest gap ${rows.gap.toFixed(1)} s`,
+  );
+  assert(edits.acknowledged > 10 && rows.tried > 20, "both went on");
+  assert.deepEqual([edits.failedTwice, rows.refused], [0, 0], JSON.stringify(edits.errors));
+  assert.deepEqual([edits.lost, rows.lost], [0, 0]);
+  assert(edits.gap < 5 && rows.gap < 5, "a gap that users notice");
 }

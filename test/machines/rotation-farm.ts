@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { Target } from "../../src/shell/ssh.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import type { Result } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, editFile, farm, on } from "./lab-farm.ts";
+import { copyOfProgram, editFile, farm } from "./lab-farm.ts";
 
 const STACK = "rotation";
 const RANGE = "10.94.0.0/24";
@@ -87,68 +87,6 @@ export class Program {
 /** Whether somebody gets in over a connection of their own. */
 export async function getsIn({ ssh }: TwinFarm, target: Target): Promise<boolean> {
   return (await ssh.run(target, "true", { fresh: true, limit: 30 })).code === 0;
-}
-
-/**
- * Inserts a row ten times a second from web1, over one connection that it keeps, with one retry over another; prints for
- * each the milliseconds since 1970 at which it was acknowledged, or 0. Ends with its input, whose first line is the password.
- */
-const INSERTS = `mysqli_report(0);
-$password = trim(fgets(STDIN));
-$connect = fn() => @mysqli_connect("127.0.0.1", "pravka", $password, "pravka");
-$db = $connect();
-stream_set_blocking(STDIN, false);
-for ($n = 1; !feof(STDIN); $n++, fgets(STDIN)) {
-  $insert = "INSERT INTO farm_rows VALUES ($n)";
-  $done = $db && @mysqli_query($db, $insert) || ($db = $connect()) && @mysqli_query($db, $insert);
-  echo $done ? (int)(microtime(true) * 1000) : 0, "\\n";
-  usleep(100000);
-}`;
-
-export interface Inserted {
-  readonly tried: number;
-  readonly refused: number;
-  /** Rows that were acknowledged and are not there. */
-  readonly lost: number;
-  /** Longest time without an acknowledged row, seconds. */
-  readonly gap: number;
-}
-
-/** Inserts rows while something happens, with the password that is good before it. */
-export async function underInserts(
-  lab: TwinFarm,
-  member: string,
-  change: () => Promise<void>,
-): Promise<Inserted> {
-  await on(lab, member, "mariadb pravka", "CREATE OR REPLACE TABLE farm_rows (n BIGINT PRIMARY KEY)");
-  const [command = "", ...args] = await lab.ssh.interactive(lab.target("web1"), [`php -r '${INSERTS}'`]);
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk;
-  });
-  const ended = new Promise((resolve) => child.on("close", resolve));
-  child.stdin.write(`${lab.keys.secret("password/mariadb/pravka")}\n`);
-  try {
-    await change();
-  } finally {
-    child.stdin.end();
-    await ended;
-  }
-  const times = output.trim().split("\n").map(Number);
-  const good = times.filter((time) => time > 0);
-  const rows = await on(
-    lab,
-    member,
-    "mariadb -BN pravka",
-    "SELECT COUNT(*) FROM farm_rows; DROP TABLE farm_rows",
-  );
-  return {
-    tried: times.length,
-    refused: times.length - good.length,
-    lost: good.length - Number(rows),
-    gap: Math.max(0, ...good.slice(1).map((time, index) => time - (good[index] ?? time))) / 1000,
-  };
 }
 
 /** What the database answers to the wiki's account with a password, through web1's proxy: "ok" or an error. */

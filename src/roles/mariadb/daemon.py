@@ -95,6 +95,7 @@ class Daemon:
             "failures": self.failures,
             "changing": server.in_change(),
             "room": server.has_room(),
+            "leaving": server.LEAVING.exists(),
         }
 
     def refusal(self, path):

@@ -192,11 +192,12 @@ def _positions(states):
 def writer(states):
     """The one member that takes the writes.
 
-    It stays the one until it stops serving or its disk is full (it then refuses writes, and the others could take
-    them), whoever comes back: every change drops sessions and, for as long as old
+    It stays the one until it stops serving, is about to leave or its disk is full (it then refuses writes, and the
+    others could take them), whoever comes back: every change drops sessions and, for as long as old
     sessions live on the former one, makes two writers. Members that disagree for a moment go by most votes, then by name.
     """
-    able = [name for name in serving(states) if states[name].get("room", True)] or serving(states)
+    fit = [name for name in serving(states) if states[name].get("room", True) and not states[name].get("leaving")]
+    able = fit or serving(states)
     votes = Counter(states[name]["writer"] for name in able if states[name]["writer"] in able)
     if votes:
         return min(votes, key=lambda name: (-votes[name], name))

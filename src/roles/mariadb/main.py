@@ -17,6 +17,10 @@ import daemon
 import server
 
 CONFIG = pathlib.Path("/etc/farm/galera.json")
+# Without another member that serves nobody takes the writes over, and none is needed.
+HANDOVER_LIMIT = 5.0
+# Proxies ask every 0.5 s and believe the second no (database-proxy.ts); nobody tells us when they have.
+PROXIES_FOLLOW = 1.5
 # An agent that waits for us should hear of a failure; a restart with a state transfer may take its time.
 RESTART_LIMIT = 600.0
 
@@ -68,6 +72,16 @@ def may_change(config):
     sys.exit(objection(config, states(config)))
 
 
+def give_writes_away(config):
+    """Lets another member take the writes and the proxies follow, so that nobody is connected to us when we stop."""
+    name = config["name"]
+    server.LEAVING.touch()
+    deadline = time.monotonic() + HANDOVER_LIMIT
+    while (ask(config["members"][name], config["port"]) or {}).get("writer") == name and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(PROXIES_FOLLOW)
+
+
 def restart(config):
     """Restarts MariaDB with its present configuration, unless the cluster would be left without a majority."""
     if server.unit() == "stopped":
@@ -79,7 +93,11 @@ def restart(config):
     if no:
         sys.exit(f"not restarting mariadb: {no}")
     failures = mine["failures"] if mine else 0
-    complaint = server.stop()
+    try:
+        give_writes_away(config)
+        complaint = server.stop()
+    finally:
+        server.LEAVING.unlink(missing_ok=True)
     if complaint:
         sys.exit(f"mariadb did not stop: {complaint}")
     deadline = time.monotonic() + RESTART_LIMIT

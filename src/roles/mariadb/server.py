@@ -16,6 +16,8 @@ SOCKET = "/run/mysqld/mysqld.sock"
 GRASTATE = pathlib.Path("/var/lib/mysql/grastate.dat")
 # An environment file of mariadb.service (our drop-in): its presence makes the next start a bootstrap.
 BOOTSTRAP = pathlib.Path("/run/farm-galera/bootstrap")
+# There while this member is about to be restarted, so that another takes the writes first.
+LEAVING = pathlib.Path("/run/farm-galera/leaving")
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 # Sixteen of the largest transactions that MediaWiki makes (2 MiB of text, twice, and its indexes).
 ROOM_BYTES = 64 << 20

@@ -9,6 +9,7 @@
  *     >db2 holds db2 for the writer        +db3 an operator accepted the loss of db3 there
  *     -db1 it has recorded db1 as lost
  *     @db2 db2 is in its view of the cluster                   !db2 its disk is full (the name is its own)
+ *     ~db2 it is about to leave (the name is its own)
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -18,7 +19,7 @@ const A = "aaaaaaaa-0000-4000-8000-000000000000";
 const B = "bbbbbbbb-0000-4000-8000-000000000000";
 
 function state(text: string): object | null {
-  const [, kind = ""] = /^([^>+@!-]+)/.exec(text) ?? [];
+  const [, kind = ""] = /^([^>+@!~-]+)/.exec(text) ?? [];
   const mark = (sign: string): string | undefined => text.split(sign)[1]?.slice(0, 3);
   if (kind === ".") return null;
   const position = /^([AB])(\d+)$/.exec(kind);
@@ -45,6 +46,7 @@ function state(text: string): object | null {
     view: [mark("@")].filter(Boolean),
     writer: mark(">") ?? null,
     room: mark("!") === undefined,
+    leaving: mark("~") !== undefined,
   };
 }
 
@@ -175,6 +177,7 @@ const writers: [string, string, string | null][] = [
   ["also one that no longer serves", "H S>db1 S>db1", "db2"],
   ["one that lost sight of the writer is outvoted", "S>db1 S>db2 S>db2", "db2"],
   ["one whose disk is full", "S>db1!db1 S>db1 S>db1", "db2"],
+  ["one that is about to leave", "S>db1~db1 S>db1 S>db1", "db2"],
   ["not when all disks are full", "S>db1!db1 S>db1!db2 S>db1!db3", "db1"],
   ["two that took over at once agree", ". S>db2 S>db3", "db2"],
   ["nobody takes writes where nobody serves", "H H .", null],
