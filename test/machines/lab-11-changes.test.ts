@@ -160,7 +160,7 @@ async function wrongChanges(t: TestContext, lab: TwinFarm): Promise<void> {
       [
         [
           "src/roles/web.ts",
-          (text) => text.replace("fastcgi_pass unix:${SOCKET};", "fastcgi_pass unix:/run/none.sock;"),
+          (text) => text.replace(/fastcgi_pass unix:[^;]+;/, "fastcgi_pass unix:/run/none.sock;"),
         ],
       ],
       /\[web1\].*probe "nginx and PHP answer" says no.*this host is back in its former state/s,
