@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lastLines, type Result, type RunOptions, run } from "../twin/machines/run.ts";
 import { FarmError } from "./errors.ts";
+import { writeWhole } from "./files.ts";
 
 /** One end of a connection, in the words of the command provider's connection arguments. */
 export interface End {
@@ -58,8 +59,8 @@ export class SshPool {
       this.#dir,
       `${kind}-${createHash("sha256").update(content).digest("hex").slice(0, 12)}`,
     );
-    if (!existsSync(path))
-      writeFileSync(path, content.endsWith("\n") ? content : `${content}\n`, { mode: 0o600 });
+    const text = content.endsWith("\n") ? content : `${content}\n`;
+    if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeWhole(path, text);
     return path;
   }
 

@@ -1,8 +1,9 @@
 /** The twin's own stack configuration: all in which it may differ from the real stack. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { writeWhole } from "../shell/files.ts";
 import { declarationOf, readSettings, type Settings } from "../shell/stack.ts";
 import { stackLayout } from "./machines/layout.ts";
 import { controllerAddress } from "./machines/network.ts";
@@ -25,10 +26,7 @@ function addresses(stack: string): Record<string, string> {
 
 /** Makes a file once, whole or not at all. */
 function once(path: string, make: () => string): string {
-  if (!existsSync(path)) {
-    writeFileSync(`${path}.new`, make(), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
-  }
+  if (!existsSync(path)) writeWhole(path, make());
   return readFileSync(path, "utf8");
 }
 

@@ -1,6 +1,7 @@
 /** What was last seen of each host: kept on this computer, so that of one that can't be reached something is known. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { writeWhole } from "../../shell/files.ts";
 
 /** One look at a host. Times as ISO 8601 in UTC. */
 export interface Sighting {
@@ -29,7 +30,5 @@ export function readSightings(path: string): Sightings {
 /** Adds what was just seen; the file (0600) is replaced whole, and read anew before, for others may add to it too. */
 export function keepSightings(path: string, seen: Sightings): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const aside = `${path}.${process.pid}`;
-  writeFileSync(aside, JSON.stringify({ ...readSightings(path), ...seen }), { mode: 0o600 });
-  renameSync(aside, path);
+  writeWhole(path, JSON.stringify({ ...readSightings(path), ...seen }));
 }

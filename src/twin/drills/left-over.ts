@@ -2,8 +2,9 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FarmError } from "../../shell/errors.ts";
+import { writeWhole } from "../../shell/files.ts";
 import type { TwinFarm } from "../farm.ts";
-import { stackLayout, writeWhole } from "../machines/layout.ts";
+import { stackLayout } from "../machines/layout.ts";
 import { drilledCluster } from "./cluster.ts";
 import { drillNamed } from "./drills.ts";
 

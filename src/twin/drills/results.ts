@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { stackLayout, writeWhole } from "../machines/layout.ts";
+import { writeWhole } from "../../shell/files.ts";
+import { stackLayout } from "../machines/layout.ts";
 import type { StreamRecord } from "./record.ts";
 import { type Report, wikiReport } from "./report.ts";
 import type { Run } from "./run.ts";

@@ -1,6 +1,7 @@
 /** What the twin remembers of each resource, so that a second run does nothing and what is gone is removed. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
+import { writeWhole } from "../../shell/files.ts";
 
 export type Properties = Record<string, unknown>;
 
@@ -72,7 +73,6 @@ export class ResourceState {
 
   #save(): void {
     const stored: Stored = { resources: this.all(), outputs: this.#outputs };
-    writeFileSync(`${this.#path}.new`, JSON.stringify(stored, null, 1), { mode: 0o600 });
-    renameSync(`${this.#path}.new`, this.#path);
+    writeWhole(this.#path, JSON.stringify(stored, null, 1));
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { FarmError } from "../../shell/errors.ts";
 
@@ -90,10 +90,4 @@ export function machineLayout(stack: string, name: string): MachineLayout {
 export function makeRoots(): void {
   for (const dir of [STATE, RUN]) mkdirSync(dir, { recursive: true, mode: 0o711 });
   for (const dir of [IMAGES, LOCKS]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-}
-
-/** Writes a small file (0600) so that a kill leaves the old content or the new, never half of it. */
-export function writeWhole(file: string, content: string): void {
-  writeFileSync(`${file}.new`, content, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
 }

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { FarmError } from "../../shell/errors.ts";
+import { writeWhole } from "../../shell/files.ts";
 import {
   freeze,
   groupPath,
@@ -27,7 +28,7 @@ import {
 import { cutDisk, ensureDisk, releaseDisk, type Seed, writeSeeds } from "./disk.ts";
 import { ensureImage } from "./image.ts";
 import { initProcess, inNetworkOf, isRunning, machineGroup } from "./inside.ts";
-import { machineLayout, stackLayout, writeWhole } from "./layout.ts";
+import { machineLayout, stackLayout } from "./layout.ts";
 import { BRIDGE, inNamespace, isWithin, openRange } from "./network.ts";
 import { proxyAddress } from "./packages.ts";
 import { lastLines, must, run, waitUntil } from "./run.ts";

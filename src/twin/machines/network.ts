@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:f
 import { BlockList } from "node:net";
 import { join } from "node:path";
 import { FarmError } from "../../shell/errors.ts";
-import { makeRoots, RUN, stackLayout, writeWhole } from "./layout.ts";
+import { writeWhole } from "../../shell/files.ts";
+import { makeRoots, RUN, stackLayout } from "./layout.ts";
 import { must, type Result, type RunOptions, run } from "./run.ts";
 
 /** The bridge that all machines of a stack hang on, inside the stack's network namespace. */

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { stackLayout, writeWhole } from "./layout.ts";
+import { writeWhole } from "../../shell/files.ts";
+import { stackLayout } from "./layout.ts";
 
 /** A guest of a machine that plays a Proxmox host. */
 export type Guest = {
