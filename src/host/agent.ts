@@ -1,5 +1,7 @@
 /** The agent as it travels: its Python modules as one text, and the command that puts them in place. */
 import { readdirSync, readFileSync } from "node:fs";
+import type { Keys } from "../plan/keys.ts";
+import type { HostPlan } from "../plan/plan.ts";
 
 /** Where the agent is called on a host. */
 export const AGENT = "/usr/local/sbin/farm-agent";
@@ -19,3 +21,10 @@ export const agentText: string = readdirSync(folder)
 export const INSTALL_AGENT = `set -e
 command -v python3 >/dev/null || { apt-get -q update && apt-get -qy install --no-install-recommends python3; }
 exec python3 -c '${source(INSTALLER)}'`;
+
+/** A host's secrets as `farm-agent secrets` takes them on stdin: JSON, and a secret itself. */
+export function secretsFor({ host, secrets }: HostPlan, keys: Keys): string {
+  const each = <T>(value: (name: string) => T) =>
+    Object.fromEntries(secrets.map((name) => [name, value(name)]));
+  return JSON.stringify({ host: host.id, secrets: each(keys.secret), generations: each(keys.generation) });
+}

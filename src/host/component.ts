@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Keys } from "../plan/keys.ts";
 import type { HostPlan } from "../plan/plan.ts";
-import { AGENT, agentText, INSTALL_AGENT } from "./agent.ts";
+import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 
 /** How long a machine may take from its making until SSH answers. */
@@ -66,10 +66,8 @@ export class FarmHost extends pulumi.ComponentResource {
       { connection: { ...connection, dialErrorLimit: -1 }, stdin: agentText },
       { customTimeouts: { create: REACHABLE_WITHIN } },
     );
-    const values = Object.fromEntries(plan.secrets.map((name) => [name, args.keys.secret(name)]));
-    const generations = Object.fromEntries(plan.secrets.map((name) => [name, args.keys.generation(name)]));
     const secrets = this.#command("secrets", `${AGENT} secrets`, [agent], {
-      stdin: pulumi.secret(JSON.stringify({ host: plan.host.id, secrets: values, generations })),
+      stdin: pulumi.secret(secretsFor(plan, args.keys)),
       logging: "none",
     });
     const prepare = `${AGENT} prepare --commit ${args.commit}${args.adopt ? " --adopt" : ""}`;

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { AGENT, agentText, INSTALL_AGENT } from "../../src/host/agent.ts";
+import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agent.ts";
 import { loadInventory } from "../../src/inventory/load.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { hostPlan, makePlan } from "../../src/plan/plan.ts";
@@ -99,8 +99,7 @@ function planOfOld(publicKey: string) {
   );
   const keys = deriveKeys(PREVIEW_MASTER_KEY, "old", {});
   const plan = hostPlan(makePlan(inventory, keys), HOST);
-  const secrets = Object.fromEntries(plan.secrets.map((name) => [name, keys.secret(name)]));
-  return { plan, secrets: JSON.stringify({ host: HOST, secrets }), hostKey: keys.sshHostKey(HOST).publicKey };
+  return { plan, secrets: secretsFor(plan, keys), hostKey: keys.sshHostKey(HOST).publicKey };
 }
 
 describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {

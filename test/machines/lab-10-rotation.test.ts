@@ -92,7 +92,7 @@ test("rotation", { skip: withoutRoot }, async (t) => {
     let logins = { tried: 0, failed: 0 };
     let rows: Inserted | undefined;
     const edits = await underEdits(before, async () => {
-      rows = await underInserts(before, "db3", async () => {
+      rows = await underInserts(before, async () => {
         const run = all.good();
         logins = await loggingIn(before, ["db1", "web2"], run);
         await run;
