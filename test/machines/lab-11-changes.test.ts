@@ -182,11 +182,11 @@ async function wrongChanges(t: TestContext, lab: TwinFarm): Promise<void> {
     "a full disk in the middle: the host goes back, and the same change succeeds afterwards",
     async (t) => {
       const big: Edit = [
-        "src/roles/base.ts",
+        "src/roles/mariadb/member.ts",
         (text) =>
           text.replace(
-            "      file(JOURNALD,",
-            `      file("/etc/farm-test-big", \`\${"x".repeat(99)}\\n\`.repeat(40_000)),\n      file(JOURNALD,`,
+            "      file(DROP_IN,",
+            `      file("/etc/farm-test-big", \`\${"x".repeat(99)}\\n\`.repeat(40_000)),\n      file(DROP_IN,`,
           ),
       ];
       await on(lab, "db1", `fallocate -l $(($(df --output=avail -B1 / | tail -1) - 6000000)) ${FILLER}`);
