@@ -31,7 +31,7 @@ PAUSES_FORGET = 120.0
 # What a member is taken for where its account says nothing: during an update members run different versions.
 SILENT_ON = {
     **{"server": "running", **server.wsrep(None), "history": None, "position": None, "fault": None},
-    **{"accepted": [], "lost": [], "writer": None},
+    **{"accepted": [], "lost": [], "writer": None, "term": 0},
 }
 # IP_FREEBIND (linux/in.h): listen before the mesh has brought its address up.
 IP_FREEBIND = 15
@@ -59,7 +59,8 @@ class Daemon:
         self.sample = ({"server": "stopped", **server.wsrep(None)}, float("-inf"))
         self.asked = set()
         self.position, self.fault = None, None
-        self.writer = None
+        # Of the writer: term and name, changed together.
+        self.choice = (0, None)
         self.unaccounted = []
         self.doing = "starting"
         self.starts, self.failures = [], 0
@@ -90,7 +91,8 @@ class Daemon:
             "accepted": names_in(ACCEPTED),
             "lost": names_in(LOST),
             "unaccounted": self.unaccounted,
-            "writer": self.writer,
+            "writer": self.choice[1],
+            "term": self.choice[0],
             "doing": self.doing,
             "failures": self.failures,
             "changing": server.in_change(),
@@ -103,8 +105,8 @@ class Daemon:
         state = self.state()
         if not state["serving"]:
             return f"{self.name} does not serve: {self.doing}"
-        if path == "/writer" and self.writer != self.name:
-            return f"{self.name} is not the writer: {self.writer} is"
+        if path == "/writer" and state["writer"] != self.name:
+            return f"{self.name} is not the writer: {state['writer']} is"
         return None
 
     # Threads
@@ -125,10 +127,11 @@ class Daemon:
             time.sleep(max(0.0, SAMPLE_EVERY - (time.monotonic() - began)))
 
     def assign_writer(self):
-        former, self.writer = self.writer, writer(self.states())
-        if former != self.writer:
-            print(f"writer: {self.writer}", flush=True)
-        if former == self.name != self.writer and os.path.exists(server.SOCKET):
+        _, former = self.choice
+        self.choice = term, present = writer(self.states())
+        if former != present:
+            print(f"writer: {present} (term {term})", flush=True)
+        if former == self.name != present and os.path.exists(server.SOCKET):
             # Their next statement belongs to the new writer.
             server.drop_clients()
 

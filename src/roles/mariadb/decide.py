@@ -13,12 +13,13 @@ A member's own account of itself (the answer to GET /state) is a dict:
     accepted  members whose loss an operator has accepted on it
     lost      members that the cluster went on without on such a word, until they have joined anew
     writer    the member that it holds for the one that takes the writes
+    term      how often the writer had been chosen when that one was
 
 `states` maps every declared member to such a dict, or to None while it does not answer. Texts carry no
 changing figures, so that a change of the text is worth a line in the journal.
 """
 
-from collections import Counter, namedtuple
+from collections import namedtuple
 
 Decision = namedtuple("Decision", "action why")
 
@@ -190,15 +191,22 @@ def _positions(states):
 
 
 def writer(states):
-    """The one member that takes the writes.
+    """The term and the name of the one member that takes the writes; no name while none can.
 
     It stays the one until it stops serving, is about to leave or its disk is full (it then refuses writes, and the
-    others could take them), whoever comes back: every change drops sessions and, for as long as old
-    sessions live on the former one, makes two writers. Members that disagree for a moment go by most votes, then by name.
+    others could take them), whoever comes back: every change drops sessions and, for as long as old sessions live on
+    the former one, makes two writers.
+
+    Who has to choose anew does so in a new term, and the latest term holds for all; of two choices in one term, the
+    first by name. So each can only give in one way, and they come to agree however old what they know of each other is.
+    Counting votes does not do: three that each followed the two others of half a second ago went round for ever.
     """
+    answers = [state for state in states.values() if state]
+    highest = max(state["term"] for state in answers)
     fit = [name for name in serving(states) if states[name].get("room", True) and not states[name].get("leaving")]
     able = fit or serving(states)
-    votes = Counter(states[name]["writer"] for name in able if states[name]["writer"] in able)
-    if votes:
-        return min(votes, key=lambda name: (-votes[name], name))
-    return able[0] if able else None
+    if not able:
+        return highest, None
+    latest = max((state["term"] for state in answers if state["writer"]), default=None)
+    chosen = sorted(state["writer"] for state in answers if state["term"] == latest and state["writer"] in able)
+    return (latest, chosen[0]) if chosen else (highest + 1, able[0])

@@ -7,6 +7,7 @@ import { lockStack } from "../machines/lock.ts";
 import { ensurePrerequisites } from "../machines/prerequisites.ts";
 import { drilledCluster } from "./cluster.ts";
 import { type Drill, drillNamed, drills, type RefusedDrill } from "./drills.ts";
+import type { Scene } from "./faults/fault.ts";
 import { undoLeftFault } from "./left-over.ts";
 import { terminalReport } from "./report.ts";
 import { Results } from "./results.ts";
@@ -72,15 +73,17 @@ async function runOnce(
   results: Results,
 ): Promise<void> {
   const began = new Date().toISOString();
-  const scene = await setScene(farm, drill, targets);
+  let scene: Scene | undefined;
   try {
+    scene = await setScene(farm, drill, targets);
     const { run, record } = await runDrill(scene, drill, watch);
     watch.say(told(run));
     results.addRun(run, record);
   } catch (error) {
     if (watch.signal.aborted || !(error instanceof FarmError) || error.exitCode === 2) throw error;
     const nothing = { evidence: null, wholeAfter: null, checked: null };
-    const run = { drill: drill.name, targets: scene.targets, began, ...nothing, failures: [error.message] };
+    const hosts = scene?.targets ?? targets;
+    const run = { drill: drill.name, targets: hosts, began, ...nothing, failures: [error.message] };
     watch.say(told(run));
     results.addRun(run);
     await awaitHealth(farm, WELL_AGAIN, { signal: watch.signal });

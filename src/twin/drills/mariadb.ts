@@ -70,7 +70,11 @@ export function mariadbCluster(farm: TwinFarm, cluster: Cluster): DrilledCluster
       const unwell = states.filter((m) => m.state !== "Synced" || m.size !== cluster.members.length);
       if (unwell.length > 0)
         return unwell.map((m) => `${m.host}: ${m.state ?? "no answer"}, sees ${m.size ?? 0}`).join("; ");
-      return states.some((m) => m.writer) ? undefined : "no member takes the writes";
+      const writers = states.flatMap((m) => (m.writer ? [m.host] : []));
+      if (writers.length === 1) return undefined;
+      return writers.length === 0
+        ? "no member takes the writes"
+        : `${writers.join(" and ")} both take the writes`;
     },
 
     async makeTable() {

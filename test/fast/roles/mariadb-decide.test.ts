@@ -10,6 +10,7 @@
  *     -db1 it has recorded db1 as lost
  *     @db2 db2 is in its view of the cluster                   !db2 its disk is full (the name is its own)
  *     ~db2 it is about to leave (the name is its own)
+ *     #007 that choice of the writer was the seventh
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -19,7 +20,7 @@ const A = "aaaaaaaa-0000-4000-8000-000000000000";
 const B = "bbbbbbbb-0000-4000-8000-000000000000";
 
 function state(text: string): object | null {
-  const [, kind = ""] = /^([^>+@!~-]+)/.exec(text) ?? [];
+  const [, kind = ""] = /^([^>+@!~#-]+)/.exec(text) ?? [];
   const mark = (sign: string): string | undefined => text.split(sign)[1]?.slice(0, 3);
   if (kind === ".") return null;
   const position = /^([AB])(\d+)$/.exec(kind);
@@ -45,6 +46,7 @@ function state(text: string): object | null {
     lost: [mark("-")].filter(Boolean),
     view: [mark("@")].filter(Boolean),
     writer: mark(">") ?? null,
+    term: Number(mark("#") ?? 0),
     room: mark("!") === undefined,
     leaving: mark("~") !== undefined,
   };
@@ -54,6 +56,7 @@ interface Verdict {
   readonly action: string;
   readonly why: string;
   readonly writer: string | null;
+  readonly term: number;
   readonly lost: readonly string[];
   /** Which of the timed conditions hold. */
   readonly conditions: Record<string, boolean>;
@@ -66,10 +69,19 @@ from decide import conditions, decide, lost, writer
 verdicts = []
 for me, states, clocks in json.load(sys.stdin):
     action, why = decide(me, states, clocks)
-    verdict = {"action": action, "why": why, "writer": writer(states), "lost": lost(me, states)}
+    verdict = {"action": action, "why": why, "writer": writer(states)[1], "term": writer(states)[0], "lost": lost(me, states)}
     verdicts.append({**verdict, "conditions": conditions(me, states)})
 json.dump(verdicts, sys.stdout)
 `;
+
+/** What a program that knows the rules prints, as JSON. */
+function runPython(text: string, input: string): unknown {
+  const folder = new URL("../../../src/roles/mariadb", import.meta.url).pathname;
+  const options = { input, encoding: "utf8", timeout: 30_000, maxBuffer: 2 ** 26 } as const;
+  const run = spawnSync("python3", ["-B", "-c", text, folder], options);
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout);
+}
 
 interface Situation {
   readonly me: string;
@@ -83,11 +95,7 @@ function decide(situations: readonly Situation[]): Verdict[] {
     Object.fromEntries(members.split(" ").map((text, index) => [`db${index + 1}`, state(text)])),
     { headless: 0, apart: 0, turn: 0, ...clocks },
   ]);
-  const folder = new URL("../../../src/roles/mariadb", import.meta.url).pathname;
-  const options = { input: JSON.stringify(input), encoding: "utf8", timeout: 30_000 } as const;
-  const run = spawnSync("python3", ["-B", "-c", program, folder], { ...options, maxBuffer: 2 ** 26 });
-  assert.equal(run.status, 0, run.stderr);
-  return JSON.parse(run.stdout);
+  return runPython(program, JSON.stringify(input)) as Verdict[];
 }
 
 /** Name, who decides, the members, the action, what its reason must say, the clocks. */
@@ -170,12 +178,19 @@ for (const [index, [name, , , action, says, clocks]] of rules.entries())
       assert.equal(verdict?.conditions[clock], true, `${clock} is timed only while it holds`);
   });
 
-const writers: [string, string, string | null][] = [
+const writers: [string, string, string | null, number?][] = [
   ["the first by name takes the writes of a new cluster", "S S S", "db1"],
   ["a member that returns does not take them back", "S S>db2 S>db2", "db2"],
-  ["a dead writer is replaced", ". S>db1 S>db1", "db2"],
+  ["a dead writer is replaced, in a new term", ". S>db1#004 S>db1#004", "db2", 5],
   ["also one that no longer serves", "H S>db1 S>db1", "db2"],
-  ["one that lost sight of the writer is outvoted", "S>db1 S>db2 S>db2", "db2"],
+  ["one that lost sight of the writer has chosen for all", "S>db1#002 S>db2#001 S>db2#001", "db1", 2],
+  ["one that was apart and chose in vain changes nothing", "S#009 S>db2#001 S>db2#001", "db2", 1],
+  [
+    "one that was apart and chose itself takes over nothing while it does not serve",
+    "H>db1#002 S>db2#001 S>db2#001",
+    "db2",
+    3,
+  ],
   ["one whose disk is full", "S>db1!db1 S>db1 S>db1", "db2"],
   ["one that is about to leave", "S>db1~db1 S>db1 S>db1", "db2"],
   ["not when all disks are full", "S>db1!db1 S>db1!db2 S>db1!db3", "db1"],
@@ -184,8 +199,59 @@ const writers: [string, string, string | null][] = [
 ];
 
 test("who takes the writes", () => {
-  const chosen = decide(writers.map(([, members]) => ({ me: "db2", members }))).map((v) => v.writer);
-  for (const [index, [name, , writer]] of writers.entries()) assert.equal(chosen[index], writer, name);
+  const chosen = decide(writers.map(([, members]) => ({ me: "db2", members })));
+  for (const [index, [name, , writer, term]] of writers.entries()) {
+    assert.equal(chosen[index]?.writer, writer, name);
+    if (term !== undefined) assert.equal(chosen[index]?.term, term, name);
+  }
+});
+
+/**
+ * Members that ask each other every half second and choose every quarter, each of it at a moment of its own, so that they
+ * know the others as they were. Prints those moments from which they do not come to agree within five seconds, or don't
+ * stay with it.
+ */
+const simulation = `
+import json, random, sys
+sys.path.insert(0, sys.argv[1])
+from decide import writer
+NAMES = ["db1", "db2", "db3"]
+# Ticks of 50 ms: between two questions, between two choices, until all have to agree, in all.
+ASK, CHOOSE, LIMIT, END = 10, 5, 100, 160
+
+def agree(asks, chooses, own, serves_from):
+    own, agreed = dict(own), set()
+    known = {name: {other: (choice, serves_from[other] <= 0) for other, choice in own.items()} for name in NAMES}
+    for tick in range(END):
+        for name in NAMES:
+            for other in NAMES:
+                if other == name or tick % ASK == asks[name, other]:
+                    known[name][other] = own[other], serves_from[other] <= tick
+            if tick % CHOOSE == chooses[name]:
+                own[name] = writer({other: {"serving": serving, "term": term, "writer": chosen}
+                                    for other, ((term, chosen), serving) in known[name].items()})
+        if tick >= LIMIT:
+            agreed.add(tuple(own.values()))
+    return len(agreed) == 1 and len({chosen for _, chosen in own.values()}) == 1
+
+starts = [
+    ([(4, "db3"), (4, "db3"), (4, "db1")], [0, 0, 0]),
+    ([(4, "db1"), (5, "db2"), (5, "db3")], [0, 0, 0]),
+    ([(0, None), (0, None), (0, None)], [0, 20, 40]),
+    ([(3, None), (4, None), (3, None)], [11, 13, 12]),
+]
+dice, failed = random.Random(1), []
+for choices, serves in starts:
+    for _ in range(250):
+        asks = {(name, other): dice.randrange(ASK) for name in NAMES for other in NAMES}
+        chooses = {name: dice.randrange(CHOOSE) for name in NAMES}
+        if not agree(asks, chooses, zip(NAMES, choices), dict(zip(NAMES, serves))):
+            failed.append([choices, list(asks.values()), list(chooses.values())])
+json.dump(failed[:3], sys.stdout)
+`;
+
+test("members come to agree on the writer, however old what they know of each other is", () => {
+  assert.deepEqual(runPython(simulation, ""), []);
 });
 
 const records: [string, string, string[]][] = [
