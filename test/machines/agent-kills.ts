@@ -7,6 +7,7 @@ import {
   file,
   good,
   no,
+  OPS,
   secrets,
   sh,
   start,
@@ -37,7 +38,7 @@ WantedBy=multi-user.target
 const common = (shell: string, sysctl: string, accounts: readonly string[]): Wants => ({
   packages: ["mariadb-server"],
   files: [file("/etc/t-token", `\${secret:token}\n`, { mode: "0600" })],
-  accounts: [{ name: "t-ops", comment: "Ops", shell, home: "/home/t-ops", groups: ["adm"], system: false }],
+  accounts: [{ ...OPS, shell }],
   sysctls: [{ key: "net.ipv4.tcp_fin_timeout", value: sysctl }],
   units: [unit("mariadb.service")],
   databases: [{ engine: "mariadb", name: "pravka" }],

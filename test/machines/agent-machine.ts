@@ -184,6 +184,16 @@ export function bundleOf(parts: readonly Wants[], generations: Record<string, nu
   return bundle(state, new Map(Object.entries({ ...first, ...generations })));
 }
 
+/** An account of a person. */
+export const OPS = {
+  name: "t-ops",
+  comment: "Ops",
+  shell: "/bin/bash",
+  home: "/home/t-ops",
+  groups: ["adm"],
+  system: false,
+};
+
 export const no = (name: string, command: string) => ({ name, command, within: 0 });
 
 export const secrets = (values: Record<string, string>, generations: Record<string, number> = {}): string =>

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agent, assertSame, bundleOf, file, listing, service, unit, type Wants } from "./agent-machine.ts";
+import {
+  agent,
+  assertSame,
+  bundleOf,
+  file,
+  listing,
+  OPS,
+  service,
+  unit,
+  type Wants,
+} from "./agent-machine.ts";
 
 const SYSCTL = "net.ipv4.tcp_fin_timeout";
 
@@ -16,16 +26,7 @@ export const wants = (): Wants[] => [
     ],
     directories: [{ path: "/etc/t-dir", owner: "root:root", mode: "0755" }],
     links: [{ path: "/etc/t-link", target: "t-a" }],
-    accounts: [
-      {
-        name: "t-ops",
-        comment: "Ops",
-        shell: "/bin/bash",
-        home: "/home/t-ops",
-        groups: ["adm"],
-        system: false,
-      },
-    ],
+    accounts: [OPS],
     sysctls: [{ key: SYSCTL, value: "17" }],
     probes: [{ name: "well", command: "test -e /etc/t-a", within: 5 }],
   },
@@ -45,9 +46,7 @@ export const upheaval = (...more: Wants[]): Wants[] => [
     ],
     directories: [{ path: "/etc/t-dir", owner: "root:www-data", mode: "2770" }],
     links: [{ path: "/etc/t-token", target: "t-a" }],
-    accounts: [
-      { name: "t-ops", comment: "Ops", shell: "/bin/sh", home: "/home/t-ops", groups: [], system: false },
-    ],
+    accounts: [{ ...OPS, shell: "/bin/sh", groups: [] }],
     sysctls: [
       { key: SYSCTL, value: "18" },
       { key: "net.ipv4.ip_forward", value: "1" },

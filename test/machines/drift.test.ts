@@ -9,6 +9,7 @@ import {
   file,
   good,
   listing,
+  OPS,
   openMachine,
   secrets,
   service,
@@ -61,16 +62,7 @@ const wants: Wants[] = [
     ],
     directories: [{ path: "/srv/t-dir", owner: "root:root", mode: "0755" }],
     links: [{ path: "/etc/t-link", target: "/etc/t-a" }],
-    accounts: [
-      {
-        name: "t-ops",
-        comment: "Ops",
-        shell: "/bin/bash",
-        home: "/home/t-ops",
-        groups: ["adm"],
-        system: false,
-      },
-    ],
+    accounts: [OPS],
     sysctls: [{ key: "net.ipv4.tcp_fin_timeout", value: "17" }],
     units: [
       unit("nftables.service", { reloadOn: ["/etc/nftables.conf"] }),
