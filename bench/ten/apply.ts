@@ -43,7 +43,7 @@ async function apply(): Promise<void> {
     ssh,
     () => {},
     async () => {
-      registerHosts(plan, KEYS, pulumi.secret(privateKey), { applied: {}, hostKeys: {} });
+      registerHosts(plan, KEYS, pulumi.secret(privateKey), { applied: {}, hostKeys: {} }, new Set());
       return {};
     },
   );

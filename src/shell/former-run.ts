@@ -70,3 +70,17 @@ export function appliedBy(
   });
   return Object.fromEntries(entries);
 }
+
+/**
+ * Hosts that a complete run has left with the SSH host key of the generation that they are to show. Whatever is to be
+ * done to the machine itself, they can be reached before it.
+ */
+export function reachableBefore(
+  { applied, hostKeys }: RunRecord,
+  generations: ReadonlyMap<string, number>,
+): Set<string> {
+  const known = [...generations].filter(
+    ([host, generation]) => host in applied && hostKeys[host]?.generation === generation,
+  );
+  return new Set(known.map(([host]) => host));
+}

@@ -17,6 +17,7 @@ import {
   appliedBy,
   formerRun,
   type RunRecord,
+  reachableBefore,
   type ShownKeys,
   shownBy,
 } from "./former-run.ts";
@@ -35,22 +36,26 @@ type PrivateKey = pulumi.Output<string> | undefined;
 
 /**
  * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
- * before is done. Only Proxmox hosts can't wait for their guests, which are made after them.
+ * before is done. Guests are made and changed by their Proxmox hosts when those are done; only guests that are not in
+ * `reachable`, since they have yet to be made or be given their SSH host key, prepare no sooner than that.
  */
 export function registerHosts(
   plan: Plan,
   keys: Keys,
   privateKey: PrivateKey,
   { applied, hostKeys }: RunRecord,
+  reachable: ReadonlySet<string>,
 ): Map<string, FarmHost> {
   const { inventory } = plan;
   const hosts = new Map<string, FarmHost>();
-  const isGuest = (id: string): boolean => hostOf(inventory, id).origin.kind === "guest";
-  const machine = (host: Host): pulumi.Resource | undefined => {
-    if (host.origin.kind !== "guest") return turnOf(host);
-    const parent = hosts.get(host.origin.parent);
-    const connection = connectionTo(inventory, keys, host.origin.parent, privateKey);
-    const options = parent ? { dependsOn: [parent.confirmed] } : {};
+  const guests = new Map<string, pulumi.Resource>();
+  const order = plan.waves.flat().map((id) => hostOf(inventory, id));
+  const parentOf = ({ origin }: Host): string | undefined =>
+    origin.kind === "guest" ? origin.parent : undefined;
+  const guestOf = (host: Host, parent: string): pulumi.Resource => {
+    const connection = connectionTo(inventory, keys, parent, privateKey);
+    const made = hosts.get(parent);
+    const options = made ? { dependsOn: [made.confirmed] } : {};
     return new ProxmoxGuest(host.id, { host, inventory, keys, connection }, options).machine;
   };
   const turnOf = ({ id }: Host): pulumi.Resource | undefined => {
@@ -60,15 +65,14 @@ export function registerHosts(
     const present = connectionTo(inventory, keys, id, privateKey);
     return new HostKeyTurn(id, { key: keys.sshHostKey(id), former, present }).kept;
   };
-  const register = (id: string): void => {
-    const made = machine(hostOf(inventory, id));
+  const prepare = ({ id }: Host, machine: pulumi.Resource | undefined): void => {
     const component = new FarmHost(id, {
       plan: hostPlan(plan, id),
       keys,
       connection: connectionTo(inventory, keys, id, privateKey),
       adopt: inventory.adopt.includes(id),
       commit: applied[id]?.commit ?? "unknown",
-      ...(made ? { machine: made } : {}),
+      ...(machine ? { machine } : {}),
     });
     hosts.set(id, component);
   };
@@ -78,16 +82,28 @@ export function registerHosts(
     for (const wave of waves) {
       const prepared = [...hosts.values()].map((host) => host.prepared);
       const components = wave.flatMap((id) => hosts.get(id) ?? []);
-      for (const component of components) component.activate([...prepared, ...before]);
+      for (const id of wave) {
+        const guest = guests.get(id);
+        hosts.get(id)?.activate([...prepared, ...before, ...(guest ? [guest] : [])]);
+      }
       before = components.map((component) => component.confirmed);
     }
   };
-  const servers = plan.waves.map((wave) => wave.filter((id) => !isGuest(id)));
-  const firstGuests = plan.waves.findIndex((wave) => wave.some(isGuest));
+  for (const host of order)
+    if (parentOf(host) === undefined) prepare(host, turnOf(host));
+    else if (reachable.has(host.id)) prepare(host, undefined);
+  const firstGuests = plan.waves.findIndex((wave) =>
+    wave.some((id) => parentOf(hostOf(inventory, id)) !== undefined),
+  );
   const rest = firstGuests < 0 ? plan.waves.length : firstGuests;
-  for (const id of servers.flat()) register(id);
   activate(plan.waves.slice(0, rest));
-  for (const id of plan.waves.flat().filter(isGuest)) register(id);
+  for (const host of order) {
+    const parent = parentOf(host);
+    if (parent === undefined) continue;
+    const guest = guestOf(host, parent);
+    guests.set(host.id, guest);
+    if (!hosts.has(host.id)) prepare(host, guest);
+  }
   activate(plan.waves.slice(rest));
   return hosts;
 }
@@ -118,14 +134,13 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   const plan = makePlan(inventory, keys);
   const bundles = new Map(plan.hosts.map(({ host, sha256 }) => [host.id, sha256]));
   const former = await formerRun();
-  const standing = inventory.hosts.filter(({ origin }) => origin.kind !== "guest");
-  const shown = new Map(standing.map(({ id }) => [id, keys.generation(`ssh-host-key/${id}`)]));
+  const shown = new Map(inventory.hosts.map(({ id }) => [id, keys.generation(`ssh-host-key/${id}`)]));
   const run: RunRecord = {
     applied: appliedBy(presentCommit(), bundles, former.applied),
     hostKeys: shownBy(shown, former.hostKeys),
   };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
-  const hosts = registerHosts(plan, keys, privateKey, run);
+  const hosts = registerHosts(plan, keys, privateKey, run, reachableBefore(former, shown));
   registerRotations(plan, hosts);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);

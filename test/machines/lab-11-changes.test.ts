@@ -4,32 +4,37 @@ import { rmSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
-import type { Result } from "../../src/twin/machines/run.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, farmUntil, labUp, on, withoutRoot } from "./lab-farm.ts";
 import { assertUnnoticed, underLoad } from "./load.ts";
 
 /** An edit of a file of the program. */
 type Edit = readonly [file: string, change: (text: string) => string];
 
-/** Applies the program with edits, from a copy of it. */
-async function upWith(edits: readonly Edit[]): Promise<Result> {
+/** Does something with a copy of the program that has edits. */
+async function withEdits<T>(edits: readonly Edit[], work: (copy: string) => Promise<T>): Promise<T> {
   const copy = copyOfProgram();
   try {
     for (const [file, change] of edits) editFile(copy, file, change);
-    return await farm(["twin", "up"], 900, copy);
+    return await work(copy);
   } finally {
     rmSync(copy, { recursive: true });
   }
 }
 
 const good = async (edits: readonly Edit[]): Promise<void> => {
-  const { code, stdout, stderr } = await upWith(edits);
+  const { code, stdout, stderr } = await withEdits(edits, (copy) => farm(["twin", "up"], 900, copy));
   assert.equal(code, 0, stdout + stderr);
 };
 
 const setting = (line: string): Edit => [
   "src/roles/mariadb/config.ts",
   (text) => text.replace("\nwsrep_on = ON", `\n${line}\nwsrep_on = ON`),
+];
+
+/** Changes the packet filter of every host, and nothing that it lets through. */
+const anotherCounter: Edit = [
+  "src/roles/firewall.ts",
+  (text) => text.replace("  counter dropped_in", "  counter another { }\n  counter dropped_in"),
 ];
 
 const FILLER = "/var/lib/farm-test-filler";
@@ -63,11 +68,7 @@ async function rightChanges(t: TestContext, lab: TwinFarm): Promise<void> {
   });
 
   await t.test("the firewall of every host", async (t) => {
-    const change: Edit = [
-      "src/roles/firewall.ts",
-      (text) => text.replace("  counter dropped_in", "  counter another { }\n  counter dropped_in"),
-    ];
-    assertUnnoticed(t, "firewalls changed", await underLoad(lab, () => good([change])));
+    assertUnnoticed(t, "firewalls changed", await underLoad(lab, () => good([anotherCounter])));
     for (const { id } of lab.inventory.hosts)
       assert.match(await on(lab, id, "nft list ruleset"), /counter another/);
   });
@@ -92,108 +93,120 @@ async function rightChanges(t: TestContext, lab: TwinFarm): Promise<void> {
   });
 }
 
-/** A change that must fail on its first host: everybody else is untouched, the service goes on, the host is as before. */
-async function wrong(
-  t: TestContext,
-  lab: TwinFarm,
-  what: string,
-  edits: readonly Edit[],
-  message: RegExp,
-  meanwhile: () => Promise<void> = async () => {},
-): Promise<void> {
+interface Failing {
+  readonly edits: readonly Edit[];
+  /** What is said of the failure. */
+  readonly message: RegExp;
+  /** Done when every host has prepared and the first is about to be activated. */
+  readonly midway?: () => Promise<unknown>;
+  /** Waits until all is well again after the run. */
+  readonly afterwards?: () => Promise<void>;
+}
+
+/** A change that must fail on a host: those after it are untouched, the service goes on, the host is as before. */
+async function wrong(t: TestContext, lab: TwinFarm, what: string, failing: Failing): Promise<void> {
+  const { edits, message, midway, afterwards } = failing;
   const applied = () =>
     Promise.all(lab.inventory.hosts.map(({ id }) => on(lab, id, "sha256sum /var/lib/farm/applied.bundle")));
   await good([]);
   const before = await applied();
-  let result: Result | undefined;
+  let result = { code: null as number | null, output: "" };
   const streams = await underLoad(lab, async () => {
-    result = await upWith(edits);
-    await meanwhile();
+    result = await withEdits(edits, async (copy) => {
+      if (midway) return farmUntil(["twin", "up"], "-activate: updating", midway, copy);
+      const { code, stdout, stderr } = await farm(["twin", "up"], 900, copy);
+      return { code, output: stdout + stderr };
+    });
+    await afterwards?.();
   });
-  assert.notEqual(result?.code, 0, "it is refused");
-  assert.match(result?.stderr ?? "", message);
+  assert.notEqual(result.code, 0, "it is refused");
+  assert.match(result.output, message);
   assertUnnoticed(t, what, streams);
   assert.deepEqual(await applied(), before);
   await awaitGreen(lab, 30);
 }
 
+/** Text that makes a file of 4 MB of every member's configuration. */
+const big: Edit = [
+  "src/roles/mariadb/member.ts",
+  (text) =>
+    text.replace(
+      "      file(DROP_IN,",
+      `      file("/etc/farm-test-big", \`\${"x".repeat(99)}\\n\`.repeat(40_000)),\n      file(DROP_IN,`,
+    ),
+];
+
+const shutOut: Edit = [
+  "src/roles/firewall.ts",
+  (text) => text.replace('    iif "lo" accept\n', '    iif "lo" accept\n    tcp dport 22 drop\n'),
+];
+
+async function untilOpenAgain(lab: TwinFarm): Promise<void> {
+  const began = performance.now();
+  for (;;) {
+    const { stdout } = await inMachine(lab.stack, "zhelezo1", ["nft", "list", "ruleset"], {});
+    if (!stdout.includes("tcp dport 22 drop")) return;
+    assert(performance.now() - began < 75_000, "still locked out after 75 s");
+  }
+}
+
 async function wrongChanges(t: TestContext, lab: TwinFarm): Promise<void> {
   await t.test("a setting that MariaDB does not know: no host is touched", (t) =>
-    wrong(
-      t,
-      lab,
-      "unknown setting",
-      [setting("no_such_setting = 1")],
-      /80-farm\.cnf is not valid.*no_such_setting/s,
-    ),
+    wrong(t, lab, "unknown setting", {
+      edits: [setting("no_such_setting = 1")],
+      message: /80-farm\.cnf is not valid.*no_such_setting/s,
+    }),
+  );
+
+  await t.test("what one host alone finds wrong: no host is touched, nor the Proxmox host before it", (t) =>
+    wrong(t, lab, "unknown setting, and every host changed", {
+      edits: [setting("no_such_setting = 1"), anotherCounter],
+      message: /80-farm\.cnf is not valid.*no_such_setting/s,
+    }),
   );
 
   await t.test(
     "a setting with which MariaDB does not start: the first member goes back, the rest stays",
     (t) =>
-      wrong(
-        t,
-        lab,
-        "MariaDB did not start",
-        [setting("innodb_data_file_path = ibdata1:500M")],
-        /db1\].*the change: file .*80-farm\.cnf.*this host is back in its former state/s,
-      ),
+      wrong(t, lab, "MariaDB did not start", {
+        edits: [setting("innodb_data_file_path = ibdata1:500M")],
+        message: /db1\].*the change: file .*80-farm\.cnf.*this host is back in its former state/s,
+      }),
   );
 
   await t.test("a file that is valid and makes the service unhealthy", (t) =>
-    wrong(
-      t,
-      lab,
-      "wiki broken",
-      [
+    wrong(t, lab, "wiki broken", {
+      edits: [
         [
           "src/roles/web.ts",
           (text) => text.replace(/fastcgi_pass unix:[^;]+;/, "fastcgi_pass unix:/run/none.sock;"),
         ],
       ],
-      /\[web1\].*probe "nginx and PHP answer" says no.*this host is back in its former state/s,
-    ),
+      message: /\[web1\].*probe "nginx and PHP answer" says no.*this host is back in its former state/s,
+    }),
   );
 
   await t.test("a firewall that shuts SSH out: the host comes back by itself", (t) =>
-    wrong(
-      t,
-      lab,
-      "locked out",
-      [
-        [
-          "src/roles/firewall.ts",
-          (text) => text.replace('    iif "lo" accept\n', '    iif "lo" accept\n    tcp dport 22 drop\n'),
-        ],
-      ],
-      /zhelezo1-confirm failed/,
-      async () => {
-        const began = performance.now();
-        for (;;) {
-          const { stdout } = await inMachine(lab.stack, "zhelezo1", ["nft", "list", "ruleset"], {});
-          if (!stdout.includes("tcp dport 22 drop")) return;
-          assert(performance.now() - began < 75_000, "still locked out after 75 s");
-        }
-      },
-    ),
+    wrong(t, lab, "locked out", {
+      edits: [shutOut],
+      message: /zhelezo1-confirm failed/,
+      afterwards: () => untilOpenAgain(lab),
+    }),
   );
 
   await t.test(
     "a full disk in the middle: the host goes back, and the same change succeeds afterwards",
     async (t) => {
-      const big: Edit = [
-        "src/roles/mariadb/member.ts",
-        (text) =>
-          text.replace(
-            "      file(DROP_IN,",
-            `      file("/etc/farm-test-big", \`\${"x".repeat(99)}\\n\`.repeat(40_000)),\n      file(DROP_IN,`,
-          ),
-      ];
-      await on(lab, "db1", `fallocate -l $(($(df --output=avail -B1 / | tail -1) - 6000000)) ${FILLER}`);
+      // Room for the way back, and not for the file.
+      const fill = `fallocate -l $(($(df --output=avail -B1 / | tail -1) - 3000000)) ${FILLER}`;
       try {
-        await wrong(t, lab, "disk full", [big], /No space left on device|can't keep/);
+        await wrong(t, lab, "disk full", {
+          edits: [big],
+          message: /db1-activate failed.*No space left on device.*this host is back in its former state/s,
+          midway: () => inMachine(lab.stack, "db1", ["sh", "-c", fill]),
+        });
       } finally {
-        await on(lab, "db1", `rm -f ${FILLER}`);
+        await inMachine(lab.stack, "db1", ["rm", "-f", FILLER]);
       }
       await good([big]);
     },

@@ -19,6 +19,34 @@ export function farm(argv: readonly string[], limit = 900, root = ROOT): Promise
   return run([join(root, "scripts/farm"), ...argv], { limit });
 }
 
+/**
+ * Runs `farm` in a process group of its own and does something as soon as it prints a line, which it has to; returns its
+ * exit code and its output, both streams in one.
+ */
+export async function farmUntil(
+  argv: readonly string[],
+  line: string,
+  act: (pid: number) => unknown,
+  root = ROOT,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(join(root, "scripts/farm"), argv, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  let acted: Promise<unknown> | undefined;
+  for (const pipe of [child.stdout, child.stderr])
+    pipe.on("data", (chunk: Buffer) => {
+      output += chunk;
+      const { pid } = child;
+      if (acted === undefined && output.includes(line) && pid !== undefined) acted = (async () => act(pid))();
+    });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  assert(acted, `"${line}" was never printed:\n${output}`);
+  await acted;
+  return { code, output };
+}
+
 /** A copy of the program in a folder of its own, to be changed and removed again; npm packages are shared. */
 export function copyOfProgram(): string {
   const copy = mkdtempSync(join(tmpdir(), "farms-"));

@@ -1,13 +1,12 @@
 /** A twin of its own for rotations: generations only rise, so the lab would have to be made anew after each test. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Target } from "../../src/shell/ssh.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import type { Result } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, editFile, farm } from "./lab-farm.ts";
+import { copyOfProgram, editFile, farm, farmUntil } from "./lab-farm.ts";
 
 const STACK = "rotation";
 const RANGE = "10.94.0.0/24";
@@ -49,24 +48,9 @@ export class Program {
     return /Program: (.*?) \[/.exec(stdout)?.[1] ?? "";
   }
 
-  /** Runs `up` and does something as soon as it prints a line; returns its exit code and output. */
-  async upUntil(line: string, act: (pid: number) => void): Promise<{ code: number | null; output: string }> {
-    const child = spawn(join(this.root, "scripts/farm"), ["twin", "up", STACK, "--port", PORT], {
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    let done = false;
-    for (const pipe of [child.stdout, child.stderr])
-      pipe.on("data", (chunk: Buffer) => {
-        output += chunk;
-        if (done || !output.includes(line) || child.pid === undefined) return;
-        done = true;
-        act(child.pid);
-      });
-    const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-    assert(done, `"${line}" was never printed:\n${output}`);
-    return { code, output };
+  /** Runs `up` and does something as soon as it prints a line. */
+  upUntil(line: string, act: (pid: number) => unknown): Promise<{ code: number | null; output: string }> {
+    return farmUntil(["twin", "up", STACK, "--port", PORT], line, act, this.root);
   }
 
   /** The running twin as this program knows it, with its keys and pins. */
