@@ -32,7 +32,7 @@ async function ask(host: string, command: string, input = ""): Promise<{ inSync?
 
 async function apply(): Promise<void> {
   const pulumi = await import("@pulumi/pulumi");
-  const { registerHosts } = await import("../../src/shell/program.ts");
+  const { registerHosts } = await import("../../src/shell/hosts.ts");
   const { runProgram } = await import("../../src/twin/engine/engine.ts");
   const { ResourceState } = await import("../../src/twin/engine/state.ts");
   const state = new ResourceState(join(layout.state, "stack.json"));
@@ -43,7 +43,11 @@ async function apply(): Promise<void> {
     ssh,
     () => {},
     async () => {
-      registerHosts(plan, KEYS, pulumi.secret(privateKey), { applied: {}, hostKeys: {} }, new Set());
+      registerHosts(plan, KEYS, pulumi.secret(privateKey), {
+        applied: {},
+        hostKeys: {},
+        reachable: new Set(),
+      });
       return {};
     },
   );

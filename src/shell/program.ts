@@ -2,13 +2,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ApplicationService } from "../apps/application.ts";
 import { MariaDbCluster } from "../clusters/mariadb.ts";
-import { FarmHost } from "../host/component.ts";
-import { connectionTo } from "../host/connection.ts";
-import { HostKeyTurn } from "../host/host-key.ts";
+import type { FarmHost } from "../host/component.ts";
 import { hostOf } from "../inventory/load.ts";
-import type { Host } from "../inventory/schema.ts";
-import { ProxmoxGuest } from "../machines/proxmox-guest.ts";
-import type { Keys } from "../plan/keys.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
 import { presentCommit } from "./commit.ts";
@@ -21,6 +16,7 @@ import {
   type ShownKeys,
   shownBy,
 } from "./former-run.ts";
+import { registerHosts } from "./hosts.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
 /** What the program tells its users and its own next run at the end, as stack outputs. */
@@ -30,82 +26,6 @@ export interface Outputs {
   readonly applications: Record<string, string[]>;
   readonly applied: AppliedHosts;
   readonly hostKeys: ShownKeys;
-}
-
-type PrivateKey = pulumi.Output<string> | undefined;
-
-/**
- * Registers the hosts. All prepare at once; a host is activated when every bundle has been found good and the wave
- * before is done. Guests are made and changed by their Proxmox hosts when those are done; only guests that are not in
- * `reachable`, since they have yet to be made or be given their SSH host key, prepare no sooner than that.
- */
-export function registerHosts(
-  plan: Plan,
-  keys: Keys,
-  privateKey: PrivateKey,
-  { applied, hostKeys }: RunRecord,
-  reachable: ReadonlySet<string>,
-): Map<string, FarmHost> {
-  const { inventory } = plan;
-  const hosts = new Map<string, FarmHost>();
-  const guests = new Map<string, pulumi.Resource>();
-  const order = plan.waves.flat().map((id) => hostOf(inventory, id));
-  const parentOf = ({ origin }: Host): string | undefined =>
-    origin.kind === "guest" ? origin.parent : undefined;
-  const guestOf = (host: Host, parent: string): pulumi.Resource => {
-    const connection = connectionTo(inventory, keys, parent, privateKey);
-    const made = hosts.get(parent);
-    const options = made ? { dependsOn: [made.confirmed] } : {};
-    return new ProxmoxGuest(host.id, { host, inventory, keys, connection }, options).machine;
-  };
-  const turnOf = ({ id }: Host): pulumi.Resource | undefined => {
-    const before = hostKeys[id]?.before;
-    if (before === undefined) return undefined;
-    const former = connectionTo(inventory, keys, id, privateKey, before);
-    const present = connectionTo(inventory, keys, id, privateKey);
-    return new HostKeyTurn(id, { key: keys.sshHostKey(id), former, present }).kept;
-  };
-  const prepare = ({ id }: Host, machine: pulumi.Resource | undefined): void => {
-    const component = new FarmHost(id, {
-      plan: hostPlan(plan, id),
-      keys,
-      connection: connectionTo(inventory, keys, id, privateKey),
-      adopt: inventory.adopt.includes(id),
-      commit: applied[id]?.commit ?? "unknown",
-      ...(machine ? { machine } : {}),
-    });
-    hosts.set(id, component);
-  };
-
-  let before: pulumi.Resource[] = [];
-  const activate = (waves: readonly (readonly string[])[]): void => {
-    for (const wave of waves) {
-      const prepared = [...hosts.values()].map((host) => host.prepared);
-      const components = wave.flatMap((id) => hosts.get(id) ?? []);
-      for (const id of wave) {
-        const guest = guests.get(id);
-        hosts.get(id)?.activate([...prepared, ...before, ...(guest ? [guest] : [])]);
-      }
-      before = components.map((component) => component.confirmed);
-    }
-  };
-  for (const host of order)
-    if (parentOf(host) === undefined) prepare(host, turnOf(host));
-    else if (reachable.has(host.id)) prepare(host, undefined);
-  const firstGuests = plan.waves.findIndex((wave) =>
-    wave.some((id) => parentOf(hostOf(inventory, id)) !== undefined),
-  );
-  const rest = firstGuests < 0 ? plan.waves.length : firstGuests;
-  activate(plan.waves.slice(0, rest));
-  for (const host of order) {
-    const parent = parentOf(host);
-    if (parent === undefined) continue;
-    const guest = guestOf(host, parent);
-    guests.set(host.id, guest);
-    if (!hosts.has(host.id)) prepare(host, guest);
-  }
-  activate(plan.waves.slice(rest));
-  return hosts;
 }
 
 /**
@@ -140,7 +60,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     hostKeys: shownBy(shown, former.hostKeys),
   };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
-  const hosts = registerHosts(plan, keys, privateKey, run, reachableBefore(former, shown));
+  const hosts = registerHosts(plan, keys, privateKey, { ...run, reachable: reachableBefore(former, shown) });
   registerRotations(plan, hosts);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);

@@ -4,7 +4,7 @@ import test from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
-import { registerHosts } from "../../../src/shell/program.ts";
+import { registerHosts } from "../../../src/shell/hosts.ts";
 import { labInventory, planOf } from "../farms.ts";
 
 const inventory = labInventory();
@@ -27,7 +27,7 @@ async function times(
   await pulumi.runtime.setMocks({ newResource, call: () => assert.fail("nothing is asked") }, "farms", "lab");
   await pulumi.runtime.runInPulumiStack(async () => {
     const keys = deriveKeys(PREVIEW_MASTER_KEY, "lab", {});
-    registerHosts(plan, keys, undefined, { applied: {}, hostKeys: {} }, new Set(reachable));
+    registerHosts(plan, keys, undefined, { applied: {}, hostKeys: {}, reachable: new Set(reachable) });
     return {};
   });
   await pulumi.runtime.disconnect();
