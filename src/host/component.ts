@@ -14,6 +14,9 @@ const REACHABLE_WITHIN = "5m";
  */
 const CONFIRM_DIALS = { dialErrorLimit: 3, perDialTimeout: 10 };
 
+/** When a host has prepared, from what its agent said then; "" where an older agent did not say. */
+const preparedAt = (report: string): string => JSON.parse(report).preparedAt ?? "";
+
 export interface FarmHostArgs {
   readonly plan: HostPlan;
   readonly keys: Keys;
@@ -32,8 +35,9 @@ export interface FarmHostArgs {
  */
 export class FarmHost extends pulumi.ComponentResource {
   /** The bundle has been found good on the host itself, and its packages are there. */
-  readonly prepared: pulumi.Resource;
+  readonly prepared: remote.Command;
   #confirmed: pulumi.Resource | undefined;
+  #settled: pulumi.Resource | undefined;
   readonly #command: (
     step: string,
     run: string,
@@ -64,7 +68,7 @@ export class FarmHost extends pulumi.ComponentResource {
       args.machine ? [args.machine] : [],
       // Dials until the machine answers.
       { connection: { ...connection, dialErrorLimit: -1 }, stdin: agentText },
-      { customTimeouts: { create: REACHABLE_WITHIN } },
+      { customTimeouts: { create: REACHABLE_WITHIN, update: REACHABLE_WITHIN } },
     );
     const secrets = this.#command("secrets", `${AGENT} secrets`, [agent], {
       stdin: pulumi.secret(secretsFor(plan, args.keys)),
@@ -79,21 +83,19 @@ export class FarmHost extends pulumi.ComponentResource {
    * Activates the bundle when all of `after` is done, and confirms over a new connection that the host can still be
    * reached; a host that nobody comes back to undoes the change. The confirmation makes the change again if an
    * interrupted run has let that happen; the last step, over yet another connection, sees that it stays.
+   *
+   * All three run again whenever the host has prepared anew, though their words be the same: a run that was cut off
+   * after that may have left the host with another bundle than the one that is recorded here.
    */
   activate(after: readonly pulumi.Resource[]): void {
     const { sha256 } = this.#plan;
-    const soon = { connection: { ...this.#connection, ...CONFIRM_DIALS } };
-    const activated = this.#command("activate", `${AGENT} activate --commit ${this.#commit} ${sha256}`, [
-      this.prepared,
-      ...after,
-    ]);
-    this.#confirmed = this.#command(
-      "confirm",
-      `${AGENT} confirm --again --commit ${this.#commit} ${sha256}`,
-      [activated],
-      soon,
-    );
-    this.#command("settled", `${AGENT} confirm ${sha256}`, [this.#confirmed], soon);
+    const stdin = this.prepared.stdout.apply(preparedAt);
+    const soon = { stdin, connection: { ...this.#connection, ...CONFIRM_DIALS } };
+    const activate = `${AGENT} activate --commit ${this.#commit} ${sha256}`;
+    const confirm = `${AGENT} confirm --again --commit ${this.#commit} ${sha256}`;
+    const activated = this.#command("activate", activate, [this.prepared, ...after], { stdin });
+    this.#confirmed = this.#command("confirm", confirm, [activated], soon);
+    this.#settled = this.#command("settled", `${AGENT} confirm ${sha256}`, [this.#confirmed], soon);
   }
 
   /**
@@ -110,8 +112,16 @@ export class FarmHost extends pulumi.ComponentResource {
 
   /** Whatever needs the host in its planned state depends on this. Throws before `activate` was called. */
   get confirmed(): pulumi.Resource {
-    if (this.#confirmed === undefined)
-      throw new Error(`${this.#plan.host.id} is needed before it is activated`);
-    return this.#confirmed;
+    return this.#activated(this.#confirmed);
+  }
+
+  /** There when all that is to be done to the host is done. Throws before `activate` was called. */
+  get settled(): pulumi.Resource {
+    return this.#activated(this.#settled);
+  }
+
+  #activated(step: pulumi.Resource | undefined): pulumi.Resource {
+    if (step === undefined) throw new Error(`${this.#plan.host.id} is needed before it is activated`);
+    return step;
   }
 }

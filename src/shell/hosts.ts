@@ -19,9 +19,13 @@ interface Known extends RunRecord {
   readonly reachable: ReadonlySet<string>;
 }
 
+const parentOf = ({ origin }: Host): string | undefined =>
+  origin.kind === "guest" ? origin.parent : undefined;
+
 class Registration {
   readonly hosts = new Map<string, FarmHost>();
   readonly #guests = new Map<string, pulumi.Resource>();
+  readonly #turned = new Map<string, pulumi.Resource>();
   /** What the next wave waits for. */
   #before: readonly pulumi.Resource[] = [];
   readonly #plan: Plan;
@@ -60,12 +64,18 @@ class Registration {
       return;
     }
     const connections = { former: this.#connection(host.id, before), present: this.#connection(host.id) };
-    const turn = new HostKeyTurn(host.id, { key: this.#keys.sshHostKey(host.id), ...connections });
-    this.prepare(host, turn.kept);
+    const { kept } = new HostKeyTurn(host.id, { key: this.#keys.sshHostKey(host.id), ...connections });
+    this.#turned.set(host.id, kept);
+    this.prepare(host, kept);
   }
 
-  /** Registers the guest of a Proxmox host, which is made or changed when that host is done. */
-  makeGuest(host: Host, parent: string): void {
+  /** Registers a guest that is there until its bundle is found good; the way to it leads through its Proxmox host. */
+  prepareGuest(host: Host, parent: string): void {
+    this.prepare(host, this.#turned.get(parent));
+  }
+
+  /** Registers the guest of a Proxmox host itself, which is made or changed when that host and all of `after` is done. */
+  makeGuest(host: Host, parent: string, after: readonly pulumi.Resource[] = []): pulumi.Resource {
     const args = {
       host,
       inventory: this.#plan.inventory,
@@ -73,27 +83,34 @@ class Registration {
       connection: this.#connection(parent),
     };
     const done = this.hosts.get(parent);
-    const { machine } = new ProxmoxGuest(host.id, args, done ? { dependsOn: [done.confirmed] } : {});
+    const dependsOn = [...after, ...(done ? [done.confirmed] : [])];
+    const { machine } = new ProxmoxGuest(host.id, args, { dependsOn });
     this.#guests.set(host.id, machine);
-    if (!this.hosts.has(host.id)) this.prepare(host, machine);
+    return machine;
   }
 
-  /** Registers the activation of a wave, after all that has been prepared so far and the wave before. */
+  /**
+   * Registers what changes the hosts of a wave, after all that has been prepared so far and the wave before: less memory
+   * for all guests at once may be as bad as a bad configuration.
+   */
   activate(wave: readonly string[]): void {
-    const prepared = [...this.hosts.values()].map((host) => host.prepared);
+    const ready = [...[...this.hosts.values()].map((host) => host.prepared), ...this.#before];
     const components = wave.flatMap((id) => this.hosts.get(id) ?? []);
     for (const id of wave) {
-      const guest = this.#guests.get(id);
-      this.hosts.get(id)?.activate([...prepared, ...this.#before, ...(guest ? [guest] : [])]);
+      const host = hostOf(this.#plan.inventory, id);
+      const parent = parentOf(host);
+      const guest =
+        this.#guests.get(id) ?? (parent === undefined ? undefined : this.makeGuest(host, parent, ready));
+      this.hosts.get(id)?.activate([...ready, ...(guest ? [guest] : [])]);
     }
     this.#before = components.map((component) => component.confirmed);
   }
 }
 
 /**
- * Registers the hosts, and returns them by name. All prepare at once; a host is activated when every bundle has been
- * found good and the wave before is done. Guests are made and changed when their Proxmox host is done: those that are
- * not `reachable`, since they have yet to be made or be given their SSH host key, prepare no sooner than that.
+ * Registers the hosts, and returns them by name. All prepare at once; a host is changed when every bundle has been found
+ * good and the wave before is done. Guests that are not `reachable`, since they have yet to be made or be given their SSH
+ * host key, prepare after that, when their Proxmox host is done.
  */
 export function registerHosts(
   plan: Plan,
@@ -103,19 +120,20 @@ export function registerHosts(
 ): Map<string, FarmHost> {
   const registration = new Registration(plan, keys, privateKey, known);
   const order = plan.waves.flat().map((id) => hostOf(plan.inventory, id));
-  const parentOf = ({ origin }: Host) => (origin.kind === "guest" ? origin.parent : undefined);
-  const guests = new Set(order.flatMap((host) => (parentOf(host) === undefined ? [] : [host.id])));
-  const firstGuests = plan.waves.findIndex((wave) => wave.some((id) => guests.has(id)));
-  const rest = firstGuests < 0 ? plan.waves.length : firstGuests;
-
-  for (const host of order)
-    if (!guests.has(host.id)) registration.prepareServer(host);
-    else if (known.reachable.has(host.id)) registration.prepare(host);
-  for (const wave of plan.waves.slice(0, rest)) registration.activate(wave);
-  for (const host of order) {
+  const guests = order.flatMap((host) => {
     const parent = parentOf(host);
-    if (parent !== undefined) registration.makeGuest(host, parent);
-  }
+    return parent === undefined ? [] : [{ host, parent }];
+  });
+  const ids = new Set(guests.map(({ host }) => host.id));
+  const firstGuests = plan.waves.findIndex((wave) => wave.some((id) => ids.has(id)));
+  const rest = firstGuests < 0 ? plan.waves.length : firstGuests;
+  const isThere = ({ id }: Host): boolean => known.reachable.has(id);
+
+  for (const host of order) if (!ids.has(host.id)) registration.prepareServer(host);
+  for (const { host, parent } of guests) if (isThere(host)) registration.prepareGuest(host, parent);
+  for (const wave of plan.waves.slice(0, rest)) registration.activate(wave);
+  for (const { host, parent } of guests)
+    if (!isThere(host)) registration.prepare(host, registration.makeGuest(host, parent));
   for (const wave of plan.waves.slice(rest)) registration.activate(wave);
   return registration.hosts;
 }

@@ -24,15 +24,17 @@ export interface Outputs {
   readonly hosts: Record<string, { address: string; mesh: string; roles: readonly string[] }>;
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
-  readonly applied: AppliedHosts;
-  readonly hostKeys: ShownKeys;
+  /** Only a run that went through leaves these two behind. */
+  readonly applied: pulumi.Output<AppliedHosts>;
+  readonly hostKeys: pulumi.Output<ShownKeys>;
 }
 
 /**
  * Registers the end of rotations, where a secret's generation was raised: when every host has its configuration, and
  * so takes the new value beside the former, hosts turn to it one by one, and when all have, the former is refused.
+ * Returns what there is when all that is done.
  */
-function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): void {
+function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): pulumi.Resource[] {
   const register = (step: "turn" | "retire", id: string, after: pulumi.Resource[]): pulumi.Resource[] => {
     const commands = hostPlan(plan, id).state.rotations.flatMap((rotation) => rotation[step] ?? []);
     const host = hosts.get(id);
@@ -40,7 +42,7 @@ function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): vo
   };
   const done: pulumi.Resource[] = [...hosts.values()].map((host) => host.confirmed);
   for (const id of plan.waves.flat()) done.push(...register("turn", id, [...done]));
-  for (const id of plan.waves.flat()) register("retire", id, done);
+  return [...done, ...plan.waves.flat().flatMap((id) => register("retire", id, done))];
 }
 
 /**
@@ -61,7 +63,10 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
   const hosts = registerHosts(plan, keys, privateKey, { ...run, reachable: reachableBefore(former, shown) });
-  registerRotations(plan, hosts);
+  const ends = [...registerRotations(plan, hosts), ...[...hosts.values()].map((host) => host.settled)];
+  // The engine keeps the outputs of a run that fails too, unless they hang on what failed.
+  const whenDone = <T>(value: T): pulumi.Output<T> =>
+    pulumi.all(ends.map(({ urn }) => urn)).apply(() => value);
   const component = (id: string): FarmHost => {
     const found = hosts.get(id);
     if (found === undefined) throw new Error(`host ${id} is in no wave`);
@@ -90,6 +95,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
-    ...run,
+    applied: whenDone(run.applied),
+    hostKeys: whenDone(run.hostKeys),
   };
 }

@@ -1,29 +1,25 @@
 /** `twin up` killed at one stage after another: the next run goes on from there, and the end is the same. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import test from "node:test";
 import { listMachines } from "../../src/twin/machines/machine.ts";
-import { awaitGreen, copyWithExtraGuest, farm, labUp, ROOT, withoutRoot } from "./lab-farm.ts";
+import { readStatus } from "../../src/twin/status.ts";
+import {
+  awaitGreen,
+  copyOfProgram,
+  copyWithExtraGuest,
+  editFile,
+  farm,
+  farmUntil,
+  labUp,
+  on,
+  ROOT,
+  withoutRoot,
+} from "./lab-farm.ts";
 
 /** Runs `twin up` of a checkout and kills it, with all it has started, as soon as it prints `line`. */
-async function killedAt(root: string, line: string): Promise<void> {
-  const child = spawn(join(root, "scripts/farm"), ["twin", "up"], {
-    detached: true,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  let output = "";
-  let killed = false;
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk;
-    if (killed || !output.includes(line) || child.pid === undefined) return;
-    killed = true;
-    process.kill(-child.pid, "SIGKILL");
-  });
-  await new Promise((resolve) => child.on("close", resolve));
-  assert(killed, `"${line}" was never printed:\n${output}`);
-}
+const killedAt = (root: string, line: string) =>
+  farmUntil(["twin", "up"], line, (pid) => process.kill(-pid, "SIGKILL"), root);
 
 test("twin up, killed", { skip: withoutRoot }, async (t) => {
   const lab = await labUp();
@@ -31,7 +27,7 @@ test("twin up, killed", { skip: withoutRoot }, async (t) => {
   t.after(() => rmSync(copy, { recursive: true }));
 
   await t.test("at each stage of making a host, the next run ends well", async () => {
-    for (const step of ["guest", "reachable", "agent", "secrets", "bundle", "activate"])
+    for (const step of ["guest", "agent", "secrets", "bundle", "activate", "confirm", "settled"])
       await killedAt(copy, `extra1-${step}: creating`);
     const { code, stdout, stderr } = await farm(["twin", "up"], 300, copy);
     assert.equal(code, 0, stdout + stderr);
@@ -47,4 +43,27 @@ test("twin up, killed", { skip: withoutRoot }, async (t) => {
     assert(!listMachines("lab").some((m) => m.name === "extra1"));
     await awaitGreen(lab, 30);
   });
+
+  await t.test(
+    "in the middle of a change that is then taken back: the host has what is declared",
+    async () => {
+      const changed = copyOfProgram();
+      try {
+        editFile(changed, "src/roles/edge/config.ts", (text) =>
+          text.replace("timeout connect", "# taken back\n  timeout connect"),
+        );
+        await killedAt(changed, "edge1-bundle: done");
+        // As the agent does when the connection breaks, or whoever started it is killed, while it is at work.
+        const staged = "$(basename $(ls -t /var/lib/farm/staged/*.bundle | head -1) .bundle)";
+        await on(lab, "edge1", `farm-agent activate ${staged}`);
+        assert.match(await on(lab, "edge1", "cat /etc/farm/edge/haproxy.cfg"), /# taken back/);
+        const { code, stdout, stderr } = await farm(["twin", "up"]);
+        assert.equal(code, 0, stdout + stderr);
+        assert.doesNotMatch(await on(lab, "edge1", "cat /etc/farm/edge/haproxy.cfg"), /# taken back/);
+        for (const host of (await readStatus(lab)).hosts) assert(host.upToDate, host.host);
+      } finally {
+        rmSync(changed, { recursive: true });
+      }
+    },
+  );
 });

@@ -6,12 +6,13 @@ import { join } from "node:path";
 import test from "node:test";
 import { gunzipSync } from "node:zlib";
 import { partition } from "../../src/twin/drills/faults/partition.ts";
-import { writtenFault } from "../../src/twin/drills/left-over.ts";
+import { undoLeftFault, writtenFault } from "../../src/twin/drills/left-over.ts";
 import type { Report } from "../../src/twin/drills/report.ts";
+import { setScene } from "../../src/twin/drills/run.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { drilled, realDrill, told } from "./faults.ts";
-import { awaitGreen, farm, labUp, ROOT, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, farm, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
 
 interface Started {
   readonly process: ChildProcess;
@@ -94,6 +95,30 @@ test("drills", { skip: withoutRoot }, async (t) => {
     );
     assert.equal(writtenFault(stack), undefined);
     assert.equal(await leftRules(stack), "");
+  });
+
+  await t.test(
+    "a fault that could not be undone stays written down, and is undone by the next try",
+    async () => {
+      const real = realDrill("pause");
+      const stubborn = { ...real.fault, undo: () => Promise.reject(new Error("not today")) };
+      await assert.rejects(drilled(lab, { ...real, fault: stubborn }), /could not be undone: not today/);
+      assert.equal(writtenFault(stack)?.drill, "pause");
+      assert.match((await undoLeftFault(lab)) ?? "", /^pause of db\d, since /);
+      assert.equal(writtenFault(stack), undefined);
+      await awaitGreen(lab, 60);
+    },
+  );
+
+  await t.test("members that were told not to flush do so again, though nothing was cut off", async () => {
+    const { fault } = realDrill("power-cut-control");
+    const scene = await setScene(lab, realDrill("power-cut-control"), []);
+    const flushing = (host: string) =>
+      on(lab, host, "mariadb -BN", "SELECT @@innodb_flush_log_at_trx_commit");
+    await fault.prepare?.(scene);
+    for (const host of scene.targets) assert.equal((await flushing(host)).trim(), "0", host);
+    await fault.undo(scene);
+    for (const host of scene.targets) assert.equal((await flushing(host)).trim(), "1", host);
   });
 
   await t.test("Ctrl-C undoes the fault at once", async () => {

@@ -100,7 +100,7 @@ def prepare(arguments):
     meet(bundle, state, secrets, arguments.adopt)
     differences = look_ahead(bundle, state, secrets)
     keep_staged(bundle)
-    report = {"ok": True, "sha256": bundle.sha256, "differences": differences.lines()}
+    report = {"ok": True, "sha256": bundle.sha256, "preparedAt": f"{time.time():.3f}", "differences": differences.lines()}
     if state.applied is None and not state.adopted:
         entry = history.begin("prepared", bundle, arguments.commit, [])
         report["changes"] = make_so(differences, state, wait=False)

@@ -8,7 +8,7 @@ import { ensurePrerequisites } from "../machines/prerequisites.ts";
 import { drilledCluster } from "./cluster.ts";
 import { type Drill, drillNamed, drills, type RefusedDrill } from "./drills.ts";
 import type { Scene } from "./faults/fault.ts";
-import { undoLeftFault } from "./left-over.ts";
+import { undoLeftFault, writtenFault } from "./left-over.ts";
 import { terminalReport } from "./report.ts";
 import { Results } from "./results.ts";
 import { type Run, runDrill, setScene, type Watch } from "./run.ts";
@@ -86,6 +86,8 @@ async function runOnce(
     const run = { drill: drill.name, targets: hosts, began, ...nothing, failures: [error.message] };
     watch.say(told(run));
     results.addRun(run);
+    // One whose undoing failed is tried again; nothing more is broken on top of it.
+    await undoLeftFault(farm);
     await awaitHealth(farm, WELL_AGAIN, { signal: watch.signal });
   }
 }
@@ -151,7 +153,7 @@ export async function drill(stack: string, name: string, options: Options): Prom
     await runAll(farm, asked, options, { say, signal }, results);
   } catch (error) {
     finish(results, began);
-    if (!signal.aborted) throw error;
+    if (!signal.aborted || writtenFault(stack) !== undefined) throw error;
     throw new FarmError(
       "interrupted; no fault is in force any more",
       "look whether all is well: farm twin status",

@@ -122,6 +122,12 @@ function toConfig(settings: Settings): Record<string, string> {
   );
 }
 
+/** What outputs have become when the program is done. */
+const resolved = (outputs: Properties): Promise<Properties> =>
+  new Promise((resolve) => {
+    pulumi.output(outputs).apply(resolve);
+  });
+
 /**
  * Runs a Pulumi program with the twin as its engine, and removes what it no longer declares. `program` registers the
  * resources and returns the stack's outputs.
@@ -161,6 +167,6 @@ export async function runProgram(
   }
   process.off("unhandledRejection", quiet);
   await engine.removeUndeclared();
-  state.keepOutputs(outputs);
+  state.keepOutputs(await resolved(outputs));
   return engine.summary;
 }

@@ -24,7 +24,8 @@ rm -f "$trial"`;
 async function onEach({ farm, targets }: Scene, script: string): Promise<string[]> {
   return Promise.all(
     targets.map(async (host) => {
-      const { stdout, stderr } = await inMachine(farm.stack, host, ["sh", "-c", script]);
+      const { code, stdout, stderr } = await inMachine(farm.stack, host, ["sh", "-c", script]);
+      if (code !== 0) throw new FarmError(`${host}: ${lastLines(stderr || stdout, 2)}`);
       return `${stdout}${stderr}`;
     }),
   );

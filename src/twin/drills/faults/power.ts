@@ -42,10 +42,10 @@ export const withoutFlushing: Fault = {
     await cluster.setFlushing(cluster.members, false);
   },
   async undo(scene) {
-    const { cluster } = scene;
+    const { cluster, farm } = scene;
+    // Those that were not cut off, be it that the drill ended before it came to that, have not forgotten it.
+    const remembering = cluster.members.filter((member) => isRunning(farm.stack, member));
     await withoutPower.undo(scene);
-    // Those that were not cut off have not forgotten it.
-    const remembering = cluster.members.filter((member) => !scene.targets.includes(member));
     await cluster.setFlushing(remembering, true);
   },
 };
