@@ -6,6 +6,7 @@ import { kills } from "./agent-kills.ts";
 import { kinds } from "./agent-kinds.ts";
 import { closeMachine, openMachine, skip } from "./agent-machine.ts";
 import { questions } from "./agent-questions.ts";
+import { rotatedSecrets } from "./agent-secrets.ts";
 
 // One machine is booted, and each part takes it up as the one before has left it. It takes about four minutes.
 describe("agent", { skip }, () => {
@@ -16,5 +17,6 @@ describe("agent", { skip }, () => {
   questions();
   failures();
   databases();
+  rotatedSecrets();
   kills();
 });

@@ -9,6 +9,7 @@ from databases import settle_databases
 from differences import Differences
 from facts import as_found, read_sysctl, unit_states
 from former import forget_former, keep_originals, load_former, remember
+from host_secrets import forget_former_secrets
 from packages import APT_DIRECTORY, install
 from probes import Unhealthy, ask_gates, probe_all
 from staging import validate
@@ -155,6 +156,7 @@ def finish(bundle, state, entry):
     history.settle()
     guard.disarm()
     forget_former(former)
+    forget_former_secrets()
     remove_if_there(FRESH)
 
 

@@ -3,6 +3,7 @@
 import os
 
 from differences import Differences
+from host_secrets import refuse_other_generations
 from packages import download
 from staging import validate
 from state import FRESH
@@ -11,6 +12,7 @@ from tools import say
 
 def look_ahead(bundle, state, secrets):
     """What can be found wrong with a bundle before anything changes. Returns the differences."""
+    refuse_other_generations(bundle)
     differences = Differences(bundle, state, secrets)
     say(f"stage: {len(differences.lines())} differences")
     download(differences)

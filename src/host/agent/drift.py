@@ -8,7 +8,8 @@ from baseline import BASELINE
 from declared import declared_drift
 from differences import Differences
 from history import kept
-from state import APPLIED, LOCK, State, TRANSACTION, applied_bundle, load_secrets
+from host_secrets import load_secrets
+from state import APPLIED, LOCK, State, TRANSACTION, applied_bundle
 from tools import load_json, masked, read_bytes, write_file
 from undeclared import snapshot, undeclared_drift, upgrades
 
@@ -31,7 +32,7 @@ def drift(arguments):
 
 
 def compared(bundle, state):
-    differences, before, now = Differences(bundle, state, load_secrets()), load_json(BASELINE, None), snapshot(bundle)
+    differences, before, now = Differences(bundle, state, load_secrets(bundle)), load_json(BASELINE, None), snapshot(bundle)
     found, notes = declared_drift(differences), []
     if before is None:
         notes.append("no change was completed since drift is looked for: only what is declared is compared")

@@ -50,42 +50,16 @@ from baseline import BASELINE
 from bundle import Bundle
 from databases import retire_passwords
 from differences import Differences
+from host_secrets import load_secrets, refuse_other_generations, take_secrets
 from packages import POLICY, clear_policy
 from probes import probe_all
 from staging import clear_staged, keep_staged
-from state import APPLIED, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle, load_secrets
-from tools import Failed, POLL, Refused, aside_of, explain, know_secrets, load_json, masked, read_bytes, remove_if_there, say, write_file
+from state import APPLIED, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle
+from tools import Failed, POLL, Refused, aside_of, explain, masked, read_bytes, remove_if_there, say
 from way_back import go_back
 
 # Seconds that the timer's own call waits for a run that is at work: apt may take that long.
 GO_BACK_PATIENCE = 1000
-
-
-def take_secrets(_):
-    """Keeps what this host may know. Names are told, values never."""
-    try:
-        message = json.load(sys.stdin)
-        host, values = message["host"], {name: value + "" for name, value in message["secrets"].items()}
-        generations = {name: int(generation) for name, generation in message["generations"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refused("secrets come as JSON on stdin: {\"host\": NAME, \"secrets\": {NAME: VALUE}, \"generations\": {NAME: NUMBER}}") from None
-    if host != os.uname().nodename:
-        raise Refused(f"these secrets are for {host}, this host is {os.uname().nodename}")
-    refuse_former(generations)
-    know_secrets(values)
-    changed = load_json(SECRETS, None) != values
-    if changed:
-        write_file(SECRETS, json.dumps(values).encode(), 0o600)
-    return {"ok": True, "changed": changed, "secrets": sorted(values)}
-
-
-def refuse_former(generations):
-    """What was given up may be known to others, so it doesn't come back, whatever an older declaration says."""
-    bundle = applied_bundle(State())
-    for name, generation in generations.items():
-        applied = int(bundle.secret.get(name, {}).get("generation", 0)) if bundle else 0
-        if generation < applied:
-            raise Refused(f"generation {generation} of {name} was given up, this host has {applied}: write {applied} or more into generations")
 
 
 def read_bundle():
@@ -96,7 +70,8 @@ def read_bundle():
 
 
 def prepare(arguments):
-    bundle, state, secrets = read_bundle(), State(), load_secrets()
+    bundle, state = read_bundle(), State()
+    secrets = load_secrets(bundle)
     meet(bundle, state, secrets, arguments.adopt)
     differences = look_ahead(bundle, state, secrets)
     keep_staged(bundle)
@@ -114,7 +89,8 @@ def activate_staged(arguments):
     if text is None:
         raise Refused(f"no bundle {arguments.sha256[:12]} is prepared on this host: run prepare first")
     bundle = Bundle(text.decode())
-    return {"sha256": bundle.sha256, **activate(bundle, State(), load_secrets(), arguments.commit)}
+    refuse_other_generations(bundle)
+    return {"sha256": bundle.sha256, **activate(bundle, State(), load_secrets(bundle), arguments.commit)}
 
 
 def confirm(arguments):
@@ -145,7 +121,8 @@ def undo_unconfirmed(arguments):
 
 
 def apply(arguments):
-    bundle, state, secrets = read_bundle(), State(), load_secrets()
+    bundle, state = read_bundle(), State()
+    secrets = load_secrets(bundle)
     if arguments.check:
         differences = Differences(bundle, state, secrets)
         return {"ok": True, "sha256": bundle.sha256, "differences": differences.lines(), "diff": differences.diff(applied_bundle(state))}
@@ -165,7 +142,7 @@ def verify(_):
     bundle = applied_bundle(state)
     if bundle is None:
         return {"ok": True, "applied": None, "inSync": False, "healthy": False, "differences": [], "unhealthy": ["nothing was ever activated here"], "units": {}}
-    differences = Differences(bundle, state, load_secrets())
+    differences = Differences(bundle, state, load_secrets(bundle))
     unhealthy = [why for why, _ in probe_all(bundle, limit=0)]
     starts = {name: int(u["ActiveEnterTimestampMonotonic"]) for name, u in differences.unit_states.items()}
     lines = differences.lines()
@@ -191,7 +168,7 @@ def retire(arguments):
     applied = bundle and bundle.secret.get(arguments.secret, {}).get("generation")
     if applied != arguments.generation:
         raise Refused(f"generation {arguments.generation} of {arguments.secret} is not applied here, but {applied or 'none'}")
-    return {"ok": True, "changes": retire_passwords(arguments.secret, bundle, state, load_secrets())}
+    return {"ok": True, "changes": retire_passwords(arguments.secret, bundle, state, load_secrets(bundle))}
 
 
 def lock(limit):

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from bundle import Bundle, PLACEHOLDER
-from tools import Refused, know_secrets, load_json, read_bytes, write_file
+from tools import Refused, load_json, read_bytes, write_file
 
 HOME = "/var/lib/farm"
 SECRETS = f"{HOME}/secrets.json"
@@ -72,6 +72,3 @@ def render(text, secrets):
         return secrets[match[1]]
     return PLACEHOLDER.sub(value, text)
 
-
-def load_secrets():
-    return know_secrets(load_json(SECRETS, {}))

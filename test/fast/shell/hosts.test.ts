@@ -4,6 +4,7 @@ import test from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
+import type { ShownKeys } from "../../../src/shell/former-run.ts";
 import { registerHosts } from "../../../src/shell/hosts.ts";
 import { labInventory, planOf } from "../farms.ts";
 
@@ -14,6 +15,7 @@ const GUESTS = inventory.hosts.flatMap(({ id, origin }) => (origin.kind === "gue
 /** When each resource was begun and done, counted from 0, where all of its kind take equally long. */
 async function times(
   reachable: readonly string[],
+  hostKeys: ShownKeys = {},
 ): Promise<(name: string) => { begun: number; done: number }> {
   const found = new Map<string, { begun: number; done: number }>();
   let count = 0;
@@ -27,7 +29,7 @@ async function times(
   await pulumi.runtime.setMocks({ newResource, call: () => assert.fail("nothing is asked") }, "farms", "lab");
   await pulumi.runtime.runInPulumiStack(async () => {
     const keys = deriveKeys(PREVIEW_MASTER_KEY, "lab", {});
-    registerHosts(plan, keys, undefined, { applied: {}, hostKeys: {}, reachable: new Set(reachable) });
+    registerHosts(plan, keys, undefined, { applied: {}, hostKeys, reachable: new Set(reachable) });
     return {};
   });
   await pulumi.runtime.disconnect();
@@ -69,4 +71,20 @@ test("one new guest keeps the others from nothing", async () => {
   assert(of("zhelezo1-activate").begun > prepared);
   assert(of("db2-guest").begun > of("zhelezo1-confirm").done);
   assert(of("db1-activate").begun > of("db2-bundle").done);
+});
+
+test("guests change one after another, as all members of a quorum do", async () => {
+  const of = await times(inventory.hosts.map(({ id }) => id));
+  assert(of("db2-guest").begun > of("db1-confirm").done);
+  assert(of("web2-guest").begun > of("web1-confirm").done);
+});
+
+test("no guest is asked for before the way to it leads through the new key of its Proxmox host", async () => {
+  const raised = { zhelezo1: { generation: 2, before: 1 } };
+  const of = await times(
+    inventory.hosts.map(({ id }) => id),
+    raised,
+  );
+  for (const { id } of inventory.hosts)
+    assert(of(`${id}-agent`).begun > of("zhelezo1-host-key-keep").done, id);
 });
