@@ -5,14 +5,14 @@ import json
 import os
 import pathlib
 import socket
-import socketserver
 import sys
 import threading
 import time
 import urllib.request
 
 import server
-from decide import conditions, decide, lost, serving, unaccounted, writer
+from decide import agreed, conditions, decide, lost, serving, unaccounted, writer
+from listener import Listener
 
 # An operator's word is for one occasion, what followed from it is for good.
 ACCEPTED = pathlib.Path("/run/farm-galera/accepted")
@@ -25,6 +25,8 @@ DECIDE_EVERY = 0.5
 # A silent member counts as gone about when Galera drops it too (evs.suspect_timeout 2 s and a view change).
 STALE_AFTER = 2.5
 POLL_LIMIT = 1.0
+# Proxies ask every 0.5 s and believe the second no; an answer may take a second (database-proxy.ts).
+PROXIES_FOLLOW = 3.0
 # Pauses before the second, third… start within two minutes: a server that dies at once should not be flogged.
 PAUSES = (0, 2, 4, 8, 16, 30)
 PAUSES_FORGET = 120.0
@@ -33,20 +35,6 @@ SILENT_ON = {
     **{"server": "running", **server.wsrep(None), "history": None, "position": None, "fault": None},
     **{"accepted": [], "lost": [], "writer": None, "term": 0},
 }
-# IP_FREEBIND (linux/in.h): listen before the mesh has brought its address up.
-IP_FREEBIND = 15
-
-
-class Server(socketserver.ThreadingTCPServer):
-    """HTTP on the mesh address. Not http.server.HTTPServer: that asks DNS for its own name while it binds."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 128
-
-    def server_bind(self):
-        self.socket.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        super().server_bind()
 
 
 class Daemon:
@@ -61,6 +49,9 @@ class Daemon:
         self.position, self.fault = None, None
         # Of the writer: term and name, changed together.
         self.choice = (0, None)
+        # Whether proxies may come: this is the writer, all know it, and it has what the one before had acknowledged.
+        self.open = False
+        self.gave_up = float("-inf")
         self.unaccounted = []
         self.doing = "starting"
         self.starts, self.failures = [], 0
@@ -107,6 +98,8 @@ class Daemon:
             return f"{self.name} does not serve: {self.doing}"
         if path == "/writer" and state["writer"] != self.name:
             return f"{self.name} is not the writer: {state['writer']} is"
+        if path == "/writer" and not self.open:
+            return f"{self.name} is to take the writes when the others know and it has caught up"
         return None
 
     # Threads
@@ -128,11 +121,19 @@ class Daemon:
 
     def assign_writer(self):
         _, former = self.choice
-        self.choice = term, present = writer(self.states())
+        states = self.states()
+        self.choice = term, present = writer(states)
         if former != present:
             print(f"writer: {present} (term {term})", flush=True)
-        if former == self.name != present and os.path.exists(server.SOCKET):
-            # Their next statement belongs to the new writer.
+        if present == self.name:
+            # Its own part of what the cluster has committed may still wait to be applied.
+            self.open = self.open or (agreed(self.name, states) and server.catch_up())
+            return
+        self.open = False
+        if former == self.name:
+            self.gave_up = time.monotonic()
+        if time.monotonic() - self.gave_up < PROXIES_FOLLOW and os.path.exists(server.SOCKET):
+            # The next statement of these belongs to the new writer, and proxies bring more until they have followed.
             server.drop_clients()
 
     def watch_peer(self, name):
@@ -177,7 +178,7 @@ class Daemon:
             def log_message(self, *_):
                 """Not a line in the journal for every check."""
 
-        with Server((self.address, self.port), Handler) as http_server:
+        with Listener((self.address, self.port), Handler) as http_server:
             http_server.serve_forever()
 
     # Acting

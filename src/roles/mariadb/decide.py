@@ -210,3 +210,12 @@ def writer(states):
     latest = max((state["term"] for state in answers if state["writer"]), default=None)
     chosen = sorted(state["writer"] for state in answers if state["term"] == latest and state["writer"] in able)
     return (latest, chosen[0]) if chosen else (highest + 1, able[0])
+
+
+def agreed(me, states):
+    """Whether all that are in the cluster with `me` know that it takes the writes, as far as they answer.
+
+    When a cluster forms anew each member serves before it hears that the others do too, and chooses itself.
+    """
+    others = [states[name] for name in states[me]["view"] if name != me]
+    return all(state is None or state["writer"] == me for state in others)

@@ -14,7 +14,7 @@ const DAEMON_UNIT = "/etc/systemd/system/farm-galera.service";
 const PROGRAM = "/usr/local/lib/farm-galera";
 
 const shipped = (name: string): string => readFileSync(new URL(name, import.meta.url), "utf8");
-const modules = ["main.py", "daemon.py", "decide.py", "server.py"].map((name) => ({
+const modules = ["main.py", "daemon.py", "decide.py", "listener.py", "server.py"].map((name) => ({
   name,
   content: shipped(name),
 }));

@@ -103,15 +103,26 @@ def wsrep(status):
     }
 
 
+CLIENT = ["mariadb", "--no-defaults", f"--socket={SOCKET}", "--batch", "--skip-column-names"]
+
+
+def catch_up():
+    """Waits for what the cluster has committed so far to be applied here; returns whether it is, within a second."""
+    try:
+        done = subprocess.run([*CLIENT, "-e", "SET SESSION wsrep_sync_wait = 1; SELECT 1"], capture_output=True, timeout=1)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
 def drop_clients():
     """Ends the sessions of clients from other hosts; those by the unix socket stay."""
-    client = ["mariadb", "--no-defaults", f"--socket={SOCKET}", "--batch", "--skip-column-names"]
     # A member that is not Primary neither answers a SELECT nor does a KILL in a session that takes part in Galera.
     apart = "SET SESSION wsrep_on = OFF;"
     question = f"{apart} SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST WHERE HOST LIKE '%:%'"
-    kills = subprocess.run([*client, "-e", question], capture_output=True, text=True, timeout=10).stdout
+    kills = subprocess.run([*CLIENT, "-e", question], capture_output=True, text=True, timeout=10).stdout
     # --force: some may have ended meanwhile.
-    subprocess.run([*client, "--force"], input=f"{apart}\n{kills}", capture_output=True, text=True, timeout=10)
+    subprocess.run([*CLIENT, "--force"], input=f"{apart}\n{kills}", capture_output=True, text=True, timeout=10)
 
 
 def in_change():

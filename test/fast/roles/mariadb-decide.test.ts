@@ -57,6 +57,8 @@ interface Verdict {
   readonly why: string;
   readonly writer: string | null;
   readonly term: number;
+  /** Whether it may open for writes, should it be the writer. */
+  readonly agreed: boolean;
   readonly lost: readonly string[];
   /** Which of the timed conditions hold. */
   readonly conditions: Record<string, boolean>;
@@ -65,11 +67,11 @@ interface Verdict {
 const program = `
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from decide import conditions, decide, lost, writer
+from decide import agreed, conditions, decide, lost, writer
 verdicts = []
 for me, states, clocks in json.load(sys.stdin):
     action, why = decide(me, states, clocks)
-    verdict = {"action": action, "why": why, "writer": writer(states)[1], "term": writer(states)[0], "lost": lost(me, states)}
+    verdict = {"action": action, "why": why, "writer": writer(states)[1], "term": writer(states)[0], "lost": lost(me, states), "agreed": agreed(me, states)}
     verdicts.append({**verdict, "conditions": conditions(me, states)})
 json.dump(verdicts, sys.stdout)
 `;
@@ -252,6 +254,15 @@ json.dump(failed[:3], sys.stdout)
 
 test("members come to agree on the writer, however old what they know of each other is", () => {
   assert.deepEqual(runPython(simulation, ""), []);
+});
+
+test("a writer opens when all that are in the cluster with it know, as far as they answer", () => {
+  const known = (members: string) => decide([{ me: "db2", members }])[0]?.agreed;
+  assert.equal(known("S>db2 S>db2@db1 S>db2"), true);
+  assert.equal(known("S>db1 S>db2@db1 S>db2"), false);
+  assert.equal(known("H S>db2@db1 S>db2"), false);
+  assert.equal(known(". S>db2@db1 S>db2"), true);
+  assert.equal(known("S>db1 S>db2@db3 S>db2"), true);
 });
 
 const records: [string, string, string[]][] = [
