@@ -16,7 +16,7 @@ describe("agent", { skip }, () => {
   kinds();
   questions();
   failures();
-  databases();
   rotatedSecrets();
+  databases();
   kills();
 });
