@@ -47,6 +47,7 @@ const shown = [
   "define('DB_NAME', 'wordpress');",
   "PasswordAuthentication yes",
   "old ALL=(ALL) NOPASSWD: ALL",
+  "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQCpWTokenA== eve@home",
   "    proxy_pass http://192.0.2.9:80;",
   'Acquire::http::Proxy "http://192.0.2.9:3142";',
   "password:",
