@@ -30,7 +30,11 @@ apt-get -qq update
 apt-get -qqy install --no-install-recommends iptables rpcbind mariadb-server nginx >/dev/null
 iptables -A INPUT -p tcp --dport 3306 -m comment --comment by-hand -j ACCEPT
 printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\n' >/etc/ssh/sshd_config.d/50-by-hand.conf
-echo '192.0.2.9 by-hand' >>/etc/hosts
+printf '192.0.2.9 by-hand\\n# db_password = tell-nobody\\n' >>/etc/hosts
+mkdir -p /etc/systemd/journald.conf.d
+printf '[Journal]\\nSystemMaxUse=1G\\n# tell-nobody\\n' >/etc/systemd/journald.conf.d/60-farm.conf
+chmod 0600 /etc/systemd/journald.conf.d/60-farm.conf
+useradd --create-home --shell /bin/sh --groups games --expiredate 2099-12-31 olga
 echo 'root:tell-nobody' | chpasswd
 systemctl enable -q --now rpcbind.socket ssh mariadb nginx
 systemctl restart ssh
@@ -143,6 +147,12 @@ describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
       assert.match(stderr, /would change: file \/etc\/hosts: change/);
       assert.match(stderr, /would change: unit rpcbind.socket: mask/);
       assert.match(stderr, /^-192\.0\.2\.9 by-hand$/m);
+      assert.match(stderr, /^-# db_password = \[hidden\]$/m);
+      assert.match(
+        stderr,
+        /journald.*\n\(replaces 3 lines that not everybody may read; they are kept in \S+\)\n@@ .*\n\+\[Journal\]$/m,
+      );
+      assert.doesNotMatch(stdout + stderr, /SystemMaxUse=1G/);
       assert.doesNotMatch(stdout + stderr, /tell-nobody/);
       assert.equal(await sh(ALL), all);
     }
@@ -191,7 +201,10 @@ describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
     ]);
     assert.equal(confirmed.code, 0, confirmed.stderr);
     assert.equal(await sh(OWN), own);
-    assert.match(await sh("cat /var/lib/farm/replaced/etc/hosts"), /by-hand/);
+    const replaced = await sh(
+      "cd /var/lib/farm/replaced/etc; cat hosts systemd/journald.conf.d/60-farm.conf",
+    );
+    assert.match(replaced, /by-hand\n# db_password = tell-nobody\n.*SystemMaxUse=1G\n# tell-nobody$/s);
     assert.equal(await sh("systemctl is-enabled rpcbind.socket || true"), "masked");
   });
 

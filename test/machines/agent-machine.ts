@@ -12,7 +12,7 @@ import type { Contribution, UnitState } from "../../src/host/state.ts";
 import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine, insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
-import { boot, bootAgain, stop } from "../../src/twin/machines/machine.ts";
+import { boot, bootAgain, powerCut, stop } from "../../src/twin/machines/machine.ts";
 import { controllerAddress, inNamespace, openNetwork } from "../../src/twin/machines/network.ts";
 import { startPackageProxy } from "../../src/twin/machines/packages.ts";
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
@@ -72,6 +72,12 @@ export async function closeMachine(): Promise<void> {
 /** Switches the machine off in order and on again. */
 export async function restart(): Promise<void> {
   await stop(STACK, HOST);
+  await bootAgain(STACK, HOST);
+}
+
+/** Cuts the power and gives it back: what was not synced is lost. */
+export async function cutPower(): Promise<void> {
+  await powerCut(STACK, [HOST]);
   await bootAgain(STACK, HOST);
 }
 

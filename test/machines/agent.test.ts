@@ -2,6 +2,7 @@ import { after, before, describe } from "node:test";
 import { databases } from "./agent-databases.ts";
 import { failures } from "./agent-failures.ts";
 import { firstContact } from "./agent-first.ts";
+import { installs } from "./agent-install.ts";
 import { kills } from "./agent-kills.ts";
 import { kinds } from "./agent-kinds.ts";
 import { closeMachine, openMachine, skip } from "./agent-machine.ts";
@@ -12,6 +13,7 @@ import { rotatedSecrets } from "./agent-secrets.ts";
 describe("agent", { skip }, () => {
   before(openMachine);
   after(closeMachine);
+  installs();
   firstContact();
   kinds();
   questions();

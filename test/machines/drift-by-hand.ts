@@ -41,6 +41,13 @@ export const byHand: readonly ByHand[] = [
     diff: /^--- \/etc\/t-a \(applied\)\n\+\+\+ \/etc\/t-a \(present\)\n@@ .* @@\n one\n-two\n\+2\n three$/,
   },
   {
+    what: "a password written into a file that holds none",
+    script: "echo 'db_password = tell-nobody' >>/etc/t-a",
+    undo: "sed -i /db_password/d /etc/t-a",
+    found: ["file /etc/t-a: content changed"],
+    diff: /^\+db_password = \[hidden\]$/m,
+  },
+  {
     what: "a file removed",
     script: "mv /etc/t-a /run/t-kept",
     undo: "mv /run/t-kept /etc/t-a",
@@ -231,6 +238,13 @@ export const byHand: readonly ByHand[] = [
     undo: "rm /etc/cron.d/eve",
     found: ["cron /etc/cron.d/eve: is new and not declared"],
     diff: /^\+\* \* \* \* \* root true$/m,
+  },
+  {
+    what: "a job with a password in it",
+    script: "echo '* * * * * root dump --password=tell-nobody' >/etc/cron.d/eve",
+    undo: "rm /etc/cron.d/eve",
+    found: ["cron /etc/cron.d/eve: is new and not declared"],
+    diff: /^\+\* \* \* \* \* root dump --password=\[hidden\]$/m,
   },
   {
     what: "a job of root's",

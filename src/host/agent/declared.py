@@ -58,7 +58,7 @@ def file_drift(path, file, rendered):
     if PLACEHOLDER.search(file["content"]):
         what, diff = "content changed; it holds secrets, so it is not shown", None
     else:
-        what, diff = "content changed", unified(path, file["content"], present.decode(errors="replace"))
+        what, diff = "content changed", unified(path, file["content"], present.decode(errors="replace"), "+")
     return [finding("file", path, what, diff), *rights_drift(path, file)]
 
 

@@ -4,7 +4,8 @@ import os
 
 from bundle import PLACEHOLDER
 from facts import PACKAGE, account_exists, account_is, as_found, packages_now, read_sysctl, unit_inputs, unit_states
-from state import render
+from secrecy import everybody_may_read, hide
+from state import REPLACED, render
 from tools import owner_ids, read_bytes
 
 
@@ -79,18 +80,28 @@ class Differences:
         return self.changes() + [f"unit {name}: {verb}" for name, verb in self.unit_actions_ahead()]
 
     def diff(self, applied):
-        """Unified diffs of the files that differ. Of a file with secrets only the unrendered texts are compared."""
-        import difflib
-        parts = []
-        for path in self.files:
-            new = self.bundle.file[path]["content"]
-            old_entry = applied.file.get(path) if applied else None
-            old = (read_bytes(path) or b"").decode(errors="replace")
-            if PLACEHOLDER.search(new) or (old_entry and PLACEHOLDER.search(old_entry["content"])):
-                old = old_entry["content"] if old_entry else ""
-            lines = difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm="")
-            parts.append("\n".join(lines) or f"--- {path}\n+++ {path}\n(owner, mode or a secret's value differs)")
-        return "\n".join(parts)
+        """Unified diffs of the files that differ, fit for a log; `applied` is the bundle that was activated here last, or None."""
+        declared = applied.file if applied else {}
+        return "\n".join(file_diff(path, self.bundle.file[path]["content"], declared.get(path)) for path in self.files)
+
+
+def file_diff(path, new, applied):
+    """
+    Of a file with secrets only the unrendered texts are compared. What else stands there may hold secrets of somebody's:
+    of a file that was not ours all of it counts as one, unless everybody on the host may read it. `applied` is its entry
+    in the bundle before, or None.
+    """
+    import difflib
+    present, note = (read_bytes(path) or b"").decode(errors="replace"), []
+    if PLACEHOLDER.search(new) or (applied and PLACEHOLDER.search(applied["content"])):
+        old, signs = applied["content"] if applied else "", ""
+    elif applied or present in ("", new) or everybody_may_read(path):
+        old, signs = present, "-"
+    else:
+        old, signs = "", ""
+        note = [f"(replaces {len(present.splitlines())} lines that not everybody may read; they are kept in {REPLACED})"]
+    lines = hide(list(difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm="")), signs)
+    return "\n".join([*lines[:2], *note, *lines[2:]]) or f"--- {path}\n+++ {path}\n(owner, mode or a secret's value differs)"
 
 
 def unit_actions(bundle, state, states):

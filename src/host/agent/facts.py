@@ -106,15 +106,22 @@ def account_exists(name):
         return False
 
 
+# How an account is left that is no longer wanted: see close_account.
+CLOSED = {"shell": "/usr/sbin/nologin", "groups": "", "expires": "1"}
+
+
 def describe_account(name):
-    """An account in the words of the bundle; None when there is none or it is locked."""
+    """An account in the words of the bundle, with `expires` where it does (shadow(5)); None when there is none or it is closed."""
     with open("/etc/shadow", encoding="utf-8", errors="replace") as file:
         expires = {line.split(":")[0]: line.split(":")[7] for line in file}
-    if not account_exists(name) or expires.get(name):
+    if not account_exists(name):
         return None
     present = pwd.getpwnam(name)
     groups = sorted(g.gr_name for g in grp.getgrall() if name in g.gr_mem)
-    return {"shell": present.pw_shell, "home": present.pw_dir, "comment": present.pw_gecos.split(",")[0], "groups": " ".join(groups)}
+    described = {"shell": present.pw_shell, "home": present.pw_dir, "comment": present.pw_gecos.split(",")[0], "groups": " ".join(groups)}
+    if expires.get(name):
+        described["expires"] = expires[name]
+    return None if described.items() >= CLOSED.items() else described
 
 
 def account_is(name, account):

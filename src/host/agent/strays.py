@@ -105,12 +105,13 @@ def stray_drift(bundle, before, now):
 
 
 def shown(path, kind, before, now):
-    """The diff, where it can hold no secret: keys are public ones, and rights are no secret among administrators."""
+    """The diff, without what may be a secret: keys are public ones, and rights are no secret among administrators."""
+    open_kind = kind in ("key", "sudoers")
     everybody = now["rights"] == "" or int(now["rights"].split()[0], 8) & 0o004
-    if kind not in ("key", "sudoers") and not everybody:
+    if not open_kind and not everybody:
         return None
     before, text = (VALUES.sub(r"\1(not shown)", each) for each in (before, now["text"]))
-    return unified(path, before, text)
+    return unified(path, before, text, "" if open_kind else "-+ ")
 
 
 def of_package(path, text):

@@ -51,7 +51,7 @@ def switch_account(name, account):
         own = ["--gid", name] if any(group.gr_name == name for group in grp.getgrall()) else ["--user-group"]
         must(f"make the account {name}", ["useradd", *kind, *own, *options])
         return
-    must(f"change the account {name}", ["usermod", "--home", account["home"], "--expiredate", "", *options])
+    must(f"change the account {name}", ["usermod", "--home", account["home"], "--expiredate", account.get("expires", ""), *options])
     if not os.path.isdir(account["home"]):
         must(f"make the home of {name}", ["mkhomedir_helper", name])
 
