@@ -22,16 +22,6 @@ export const INSTALL_AGENT = `set -e
 command -v python3 >/dev/null || { apt-get -q update && apt-get -qy install --no-install-recommends python3; }
 exec python3 -c '${source(INSTALLER)}'`;
 
-/**
- * A call of the agent in a shell, with its answer and exit code; it fails also when there is no answer, which the agent
- * always gives. Of an empty file in its place a shell would make a success.
- */
-export const callAgent = (args: string): string => `answer=$(${AGENT} ${args})
-code=$?
-printf '%s\\n' "$answer"
-test -n "$answer" || { echo 'the agent gave no answer' >&2; test $code -ne 0 || code=1; }
-exit $code`;
-
 /** A host's secrets as `farm-agent secrets` takes them on stdin: JSON, and a secret itself. */
 export function secretsFor({ host, secrets }: HostPlan, keys: Keys): string {
   const each = <T>(value: (name: string) => T) =>

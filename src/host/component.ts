@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Keys } from "../plan/keys.ts";
 import type { HostPlan } from "../plan/plan.ts";
-import { agentText, callAgent, INSTALL_AGENT, secretsFor } from "./agent.ts";
+import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 
 /** How long a machine may take from its making until SSH answers. */
@@ -70,11 +70,11 @@ export class FarmHost extends pulumi.ComponentResource {
       { connection: { ...connection, dialErrorLimit: -1 }, stdin: agentText },
       { customTimeouts: { create: REACHABLE_WITHIN, update: REACHABLE_WITHIN } },
     );
-    const secrets = this.#command("secrets", callAgent("secrets"), [agent], {
+    const secrets = this.#command("secrets", `${AGENT} secrets`, [agent], {
       stdin: pulumi.secret(secretsFor(plan, args.keys)),
       logging: "none",
     });
-    const prepare = callAgent(`prepare --commit ${args.commit}${args.adopt ? " --adopt" : ""}`);
+    const prepare = `${AGENT} prepare --commit ${args.commit}${args.adopt ? " --adopt" : ""}`;
     this.prepared = this.#command("bundle", prepare, [secrets], { stdin: plan.bundle });
     this.registerOutputs({ address: plan.host.address, mesh: plan.host.mesh, bundle: plan.sha256 });
   }
@@ -91,11 +91,11 @@ export class FarmHost extends pulumi.ComponentResource {
     const { sha256 } = this.#plan;
     const stdin = this.prepared.stdout.apply(preparedAt);
     const soon = { stdin, connection: { ...this.#connection, ...CONFIRM_DIALS } };
-    const activate = callAgent(`activate --commit ${this.#commit} ${sha256}`);
-    const confirm = callAgent(`confirm --again --commit ${this.#commit} ${sha256}`);
+    const activate = `${AGENT} activate --commit ${this.#commit} ${sha256}`;
+    const confirm = `${AGENT} confirm --again --commit ${this.#commit} ${sha256}`;
     const activated = this.#command("activate", activate, [this.prepared, ...after], { stdin });
     this.#confirmed = this.#command("confirm", confirm, [activated], soon);
-    this.#settled = this.#command("settled", callAgent(`confirm ${sha256}`), [this.#confirmed], soon);
+    this.#settled = this.#command("settled", `${AGENT} confirm ${sha256}`, [this.#confirmed], soon);
   }
 
   /**
