@@ -51,15 +51,16 @@ from bundle import Bundle
 from databases import retire_passwords
 from differences import Differences
 from host_secrets import load_secrets, refuse_other_generations, take_secrets
-from packages import POLICY, clear_policy
+from packages import APT_LIMIT, POLICY, clear_policy
 from probes import probe_all
 from staging import clear_staged, keep_staged
 from state import APPLIED, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle
 from tools import Failed, POLL, Refused, aside_of, explain, masked, read_bytes, remove_if_there, say
+from units import LONGEST
 from way_back import go_back
 
-# Seconds that the timer's own call waits for a run that is at work: apt may take that long.
-GO_BACK_PATIENCE = 1000
+# Seconds that the timer's own call waits for a run that is at work: apt and units may take that long, there and back.
+GO_BACK_PATIENCE = 2 * (APT_LIMIT + LONGEST)
 
 
 def read_bundle():

@@ -1,11 +1,35 @@
 """systemd's units brought into their states."""
 
+import re
+
 from differences import unit_actions
 from facts import as_found, unit_inputs, unit_states
 from tools import last_lines, must, run, say
 
-# Seconds. A service's own start may take TimeoutStartSec (90 by systemd's default) and wait for what it needs.
-UNIT_LIMIT = 180
+# Seconds. systemd's own default for a start and for a stop, for what has no such setting (a timer, say).
+USUAL = 90
+# What has no end, as the start of a oneshot by default, has one all the same; those that need longer say how long.
+ENDLESS = 180
+# For what systemd does besides, such as starting what a unit needs.
+MARGIN = 30
+# More nobody gets: whoever waits for a run to end has to know how long that is.
+LONGEST = 3600
+# As systemd writes spans of time: systemd.time(7).
+SPANS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "month": 2629800, "y": 31557600}
+
+
+def seconds(span):
+    """A span of time in systemd's words, such as `1min 30s`, in seconds."""
+    if span == "infinity":
+        return ENDLESS
+    return sum(float(number) * SPANS[unit] for number, unit in re.findall(r"([\d.]+)([a-z]+)", span))
+
+
+def unit_limit(names):
+    """Seconds that the slowest of some units may take for a stop and a start or reload, as their own settings say."""
+    told = must("ask systemd how long its units may take", ["systemctl", "show", "--property=TimeoutStartUSec,TimeoutStopUSec", "--", *names])
+    start, stop = (max([USUAL, *map(seconds, re.findall(rf"^Timeout{end}USec=(.+)$", told, re.M))]) for end in ("Start", "Stop"))
+    return min(round(start + stop) + MARGIN, LONGEST)
 
 
 def settle_units(bundle, state, wait):
@@ -26,7 +50,7 @@ def settle_units(bundle, state, wait):
                 for key in ("reload",) if verb == "reload" else ("restart", "reload"):
                     state.units[name].pop(key, None)
             state.save()
-        must(f"{verb} {' '.join(names)}", ["systemctl", *options, verb, "--", *names], limit=UNIT_LIMIT)
+        must(f"{verb} {' '.join(names)}", ["systemctl", *options, verb, "--", *names], limit=unit_limit(names))
         if starting:
             for name in names:
                 state.units[name].update(unit_inputs(bundle.unit[name]))
@@ -53,7 +77,7 @@ def bring_back(found, verbs):
         }
         for verb in verbs:
             if wanted[verb]:
-                must(f"{verb} {name}", ["systemctl", verb, "--", name], limit=UNIT_LIMIT)
+                must(f"{verb} {name}", ["systemctl", verb, "--", name], limit=unit_limit([name]))
 
 
 # What we have done to a unit is undone while its files are still there, what was undone is done again with its own files.
