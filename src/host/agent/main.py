@@ -61,6 +61,8 @@ from way_back import go_back
 
 # Seconds that the timer's own call waits for a run that is at work: apt and units may take that long, there and back.
 GO_BACK_PATIENCE = 2 * (APT_LIMIT + LONGEST)
+# The same for all others: a database's daemon that asks whether somebody holds the lock holds it itself for a moment.
+GLANCE = 1
 
 
 def read_bundle():
@@ -246,7 +248,7 @@ def main():
     try:
         if not reading:
             # The timer has the last word, but not in the middle of a run.
-            lock(GO_BACK_PATIENCE if arguments.action is undo_unconfirmed else 0)
+            lock(GO_BACK_PATIENCE if arguments.action is undo_unconfirmed else GLANCE)
             os.makedirs(HOME, 0o700, exist_ok=True)
             os.chmod(HOME, 0o700)
             # What a killed run has left; what it left aside elsewhere goes with its transaction.
