@@ -8,7 +8,7 @@ import history
 from databases import settle_databases
 from differences import Differences
 from facts import as_found, read_sysctl, unit_states
-from former import forget_former, keep_originals, load_former, remember
+from former import forget_former, keep_originals, load_former, remember, remember_acted
 from host_secrets import forget_former_secrets
 from packages import APT_DIRECTORY, install
 from probes import Unhealthy, ask_gates, probe_all
@@ -59,7 +59,7 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     # Also for a change that an interrupted run has made.
     if os.path.exists(TRANSACTION):
         must("make systemd read its units anew", ["systemctl", "daemon-reload"])
-    changes += settle_units(bundle, state, wait)
+    changes += settle_units(bundle, state, wait, lambda verb, names: remember_acted(former, verb, names))
     for kind in state.owned:
         state.owned[kind] = [name for name in state.owned[kind] if name in bundle.entries[kind]]
     state.save()
