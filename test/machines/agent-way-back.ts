@@ -11,11 +11,12 @@ import {
   restart,
   service,
   sh,
+  start,
   state,
   unit,
   type Wants,
 } from "./agent-machine.ts";
-import { bootEnds, open, rules, shut, untilUndone } from "./agent-rules.ts";
+import { bootEnds, open, RULES, rules, shut, untilUndone } from "./agent-rules.ts";
 
 /** A service that does not start while /run/t-break is there. */
 const fragile = (content: string): Wants => ({
@@ -38,7 +39,27 @@ const web = (content: string): Wants[] => [
 export function wayBack(): void {
   describe("there and back", () => {
     const first = bundleOf([rules(open)]);
+    const other = bundleOf([rules(`${open}# other\n`)]);
     const applied = async () => (await good("verify")).applied;
+
+    /** Makes the other bundle so, and confirms nothing; returns its hash. */
+    async function unconfirmed(): Promise<string> {
+      await good("apply", first);
+      const { sha256 = "" } = await good("prepare", other);
+      const { report, output } = await agent(`activate ${sha256}`);
+      assert.equal(report.unconfirmed, 60, output);
+      return sha256;
+    }
+
+    /** The host has other's files and nothing else, and holds it for the applied one, once that is confirmed. */
+    async function madeAgain(sha256: string): Promise<void> {
+      const { report, output } = await confirm(sha256, "--again");
+      assert.equal(report.unconfirmed, 60, output);
+      await sh(`grep -q other ${RULES}`);
+      assert.equal((await confirm(sha256)).code, 0);
+      assert.equal(await applied(), sha256);
+      assert.equal((await good("verify")).inSync, true);
+    }
 
     test("what needs the new packet filter is started when that is loaded", async () => {
       await good("apply", first);
@@ -54,7 +75,7 @@ export function wayBack(): void {
       await good("apply", first);
     });
 
-    test("a unit that fails on the way back keeps no other from it", async () => {
+    test("a unit that fails on the way back keeps no other from it, and the change can't be confirmed", async () => {
       const base = bundleOf([rules(open), fragile("1\n"), ...web("1\n")]);
       const { sha256: former } = await good("apply", base);
       const { report } = await agent("apply", bundleOf([rules(shut), fragile("2\n"), ...web("2\n")]));
@@ -68,12 +89,46 @@ export function wayBack(): void {
         back.error ?? "",
         /^can't restart t-fragile\.service: [^;]*; can't start t-fragile\.service: /,
       );
-      assert.match((await confirm("0000")).report.error ?? "", /another change waits/, "one can get in");
+      const late = await confirm(report.sha256 ?? "");
+      assert.equal(late.code, 1);
+      assert.match(late.report.error ?? "", /begun to go back from the change/);
       assert.equal(await applied(), former);
       await sh("rm /run/t-break");
       await good("apply", base);
       const { inSync, healthy } = await good("verify");
       assert.deepEqual({ inSync, healthy }, { inSync: true, healthy: true });
+    });
+
+    test("a way back that is killed: the change can't be confirmed, only made again", async () => {
+      const sha256 = await unconfirmed();
+      const { ended } = start("go-back", "", (line, kill) => line.includes("units: reload") && kill());
+      assert.equal(await ended, 137);
+      await sh(`! grep other ${RULES}`);
+      const strict = await confirm(sha256);
+      assert.equal(strict.code, 1);
+      assert.match(strict.report.error ?? "", /begun to go back from the change/);
+      assert.notEqual(await applied(), sha256);
+      await madeAgain(sha256);
+    });
+
+    test("what is made again after a way back that was killed still knows the way", async () => {
+      await good("apply", first);
+      const former = await state();
+      const sha256 = await unconfirmed();
+      const { ended } = start("go-back", "", (line, kill) => line.includes("units: reload") && kill());
+      assert.equal(await ended, 137);
+      const { report, output } = await confirm(sha256, "--again");
+      assert.equal(report.unconfirmed, 60, output);
+      assert.equal((await agent("go-back")).report.wentBack, true);
+      assertSame(await state(), former);
+    });
+
+    test("a change that a restart of the host has cut off from its confirmation is made again", async () => {
+      const sha256 = await unconfirmed();
+      await restart();
+      const strict = await confirm(sha256);
+      assert.match(strict.report.error ?? "", /restarted since the change/);
+      await madeAgain(sha256);
     });
 
     for (const on of ["restartOn", "reloadOn"] as const)

@@ -98,17 +98,17 @@ def activate_staged(arguments):
 
 def confirm(arguments):
     state, record = State(), guard.waiting()
-    if record and record["sha256"] == arguments.sha256:
+    if record and record["sha256"] != arguments.sha256:
+        raise Failed(f"another change waits for its confirmation here, {record['sha256'][:12]}")
+    if record and not (arguments.again and guard.over(record)):
         guard.require_new_connection(record)
         finish(Bundle(guard.waiting_bundle_text()), state, record["entry"])
         return {"ok": True, "sha256": arguments.sha256, "confirmed": True, **record["report"]}
-    if record:
-        raise Failed(f"another change waits for its confirmation here, {record['sha256'][:12]}")
-    if state.applied == arguments.sha256:
+    if record is None and state.applied == arguments.sha256:
         return {"ok": True, "sha256": arguments.sha256, "confirmed": False}
     if not arguments.again:
         raise Failed(f"nobody confirmed the change within {guard.CONFIRM_WITHIN} s, so this host went back to its former state")
-    say("the host went back meanwhile, as nobody had confirmed the change: making it again")
+    say(f"the host {'began to go' if record else 'went'} back meanwhile, as nobody had confirmed the change: making it again")
     return activate_staged(arguments)
 
 

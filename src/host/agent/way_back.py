@@ -3,9 +3,9 @@
 import os
 
 import baseline
-from databases import return_account
+from databases import return_accounts
 from former import forget_former, load_former, restore
-from guard import disarm
+from guard import begin_undoing, disarm
 from packages import return_versions
 from state import ROOM
 from switch import close_account, switch_account, write_sysctl
@@ -28,6 +28,7 @@ def go_back(former_bundle, state):
             problems.append(explain(problem))
 
     remove_if_there(ROOM)
+    attempt(begin_undoing)
     late = try_versions(former["packages"])
     managed, unmanaged = units_of(former, former_bundle)
     # Their own files go last of all: one of these units may run us, and shall do so at the next boot if we are cut off.
@@ -45,8 +46,8 @@ def go_back(former_bundle, state):
     # What can't be removed now is still ours to remove.
     state.take({**former["state"], "owned": state.owned, "units": {name: state.units.get(name, units[name]) for name in units}})
     return_units(managed, former, former_bundle, state, late, attempt)
-    for name, described in former["databaseAccounts"].items():
-        attempt(return_account, name, described)
+    if former["databaseAccounts"]:
+        attempt(return_accounts, former["databaseAccounts"], attempt)
     if unmanaged:
         attempt(bring_back, unmanaged, UNDO_FILE, attempt)
         return_paths(last, attempt)
