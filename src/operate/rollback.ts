@@ -6,8 +6,8 @@ import { askAgent } from "./ask-agent.ts";
 import { type Farm, namedHost } from "./farm.ts";
 import type { KeptBundle } from "./history.ts";
 
-/** Seconds for all that a change may need: packages, units, probes. */
-const CHANGE_LIMIT = 900;
+/** Seconds for all that a change may need, there and back: packages and units (GO_BACK_PATIENCE of the agent), probes. */
+const CHANGE_LIMIT = 9_500;
 /** Seconds; the host undoes after 60 what nobody has confirmed. */
 const CONFIRM_LIMIT = 50;
 

@@ -184,6 +184,26 @@ describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
     assert.deepEqual(left, [], "files of the farm");
   });
 
+  test("and its administrators come in as they always did: by their own keys, or by a password", async () => {
+    writeFileSync(
+      join(folder, "old_hosts"),
+      `${ADDRESS} ${await sh("cat /etc/ssh/ssh_host_ed25519_key.pub")}\n`,
+    );
+    const ssh = (...options: string[]) =>
+      runInNamespace(STACK, [
+        ...["ssh", "-F", "none", "-i", join(folder, "key"), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"],
+        ...["-o", `UserKnownHostsFile=${join(folder, "old_hosts")}`, ...options],
+        `root@${ADDRESS}`,
+        "true",
+      ]);
+    const byKey = await ssh();
+    assert.equal(byKey.code, 0, byKey.stderr);
+    assert.match(
+      (await ssh("-o", "PubkeyAuthentication=no")).stderr,
+      /Permission denied \(publickey,password/,
+    );
+  });
+
   test("taken over: what it replaces is kept, what it does not own goes on untouched", async () => {
     const { code, stderr } = await agent(`activate ${old.plan.sha256}`);
     assert.equal(code, 0, stderr);

@@ -127,6 +127,32 @@ export function databases(): void {
       assert.equal(await may("pravka", "tell-nobody-2"), "yes");
     });
 
+    test("the way back waits for a server that is just starting", async () => {
+      const account = (grants: string[]) =>
+        ({ engine: "mariadb", name: "pravka", secret: "database", grants }) as const;
+      // As on a member of a cluster: the agent neither starts nor stops it.
+      const left = (grants: string[], part: Wants = {}) =>
+        bundleOf(
+          [
+            { packages: ["mariadb-server"], units: [unit("mariadb.service", { state: "unmanaged" })] },
+            {
+              databases: [{ engine: "mariadb", name: "pravka" }],
+              databaseAccounts: [account(grants)],
+              ...part,
+            },
+          ],
+          { database: 5 },
+        );
+      await good("apply", left(["ALL PRIVILEGES ON `pravka`.*"]));
+      const restarts =
+        "systemctl stop mariadb; systemd-run --quiet sh -c 'sleep 3; systemctl start mariadb'; false";
+      const input = left(["SELECT ON `pravka`.*"], { probes: [no("restarts", restarts)] });
+      const { report, output } = await agent("apply", input);
+      assert.equal(report.wentBack, true, output);
+      assert.equal(await may("pravka", "tell-nobody-2", "CREATE TABLE late (a INT); SELECT 'made'"), "made");
+      await good("apply", wants(5));
+    });
+
     test("what is no longer declared is locked, its data stays; declared again it is opened", async () => {
       assert.deepEqual((await good("apply", wants(5, { databases: [], databaseAccounts: [] }))).changes, [
         "database account pravka: lock",

@@ -17,42 +17,9 @@ import {
   sshCommand,
   start,
   state,
-  unit,
-  type Wants,
 } from "./agent-machine.ts";
-
-/** Seconds after which an unconfirmed change is undone, and some for the way back. */
-const UNDONE_WITHIN = 75;
-
-const RULES = "/etc/nftables.conf";
-const open = "table inet t-guard {\n}\n";
-/** Shuts SSH out, for connections that are there as well as for new ones. */
-const shut = `table inet t-guard {
-  chain input {
-    type filter hook input priority 0; policy accept;
-    tcp dport 22 drop
-  }
-}
-`;
-const rules = (text: string): Wants => ({
-  packages: ["nftables"],
-  files: [
-    file(RULES, `#!/usr/sbin/nft -f\nflush ruleset\n${text}`, {
-      confirm: true,
-      validate: "nft --check -f %s",
-    }),
-  ],
-  units: [unit("nftables.service", { confirm: true, reloadOn: [RULES] })],
-});
-
-async function untilUndone(): Promise<void> {
-  await sh(`
-    end=$(($(date +%s) + ${UNDONE_WITHIN}))
-    while test -e /var/lib/farm/transaction; do
-      test $(date +%s) -lt $end || { echo "not undone within ${UNDONE_WITHIN} s" >&2; exit 1; }
-      sleep 0.2
-    done`);
-}
+import { bootEnds, open, rules, shut, untilUndone } from "./agent-rules.ts";
+import { wayBack } from "./agent-way-back.ts";
 
 describe("the guard", { skip }, () => {
   before(openMachine);
@@ -136,18 +103,9 @@ describe("the guard", { skip }, () => {
     });
 
     test("a restart of the host undoes an unconfirmed change", async () => {
-      const boot = {
-        files: [
-          file(
-            "/etc/systemd/system/farm-unconfirmed.service",
-            "[Unit]\nConditionPathExists=/var/lib/farm/transaction/confirmation.json\n[Service]\nType=oneshot\nExecStart=/usr/local/sbin/farm-agent go-back\n[Install]\nWantedBy=multi-user.target\n",
-          ),
-        ],
-        units: [unit("farm-unconfirmed.service", { state: "unmanaged" })],
-      };
-      const base = bundleOf([rules(open), boot]);
+      const base = bundleOf([rules(open), bootEnds]);
       const { sha256 } = await good("apply", base);
-      await agent("apply", bundleOf([rules(shut), boot]));
+      await agent("apply", bundleOf([rules(shut), bootEnds]));
       await restart();
       await untilUndone();
       assert.equal(await applied(), sha256);
@@ -197,4 +155,6 @@ describe("the guard", { skip }, () => {
       await good("apply", withGate("2\n"));
     });
   });
+
+  wayBack();
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { AGENT } from "../../src/host/agent.ts";
 import type { AccountState } from "../../src/host/state.ts";
 import { bundleOf, file, good, secrets, service, sh, unit, type Wants } from "./agent-machine.ts";
 
@@ -192,6 +193,29 @@ export function kinds(): void {
         await sh("systemctl is-active t-tick.timer t-many@a-b.service || true"),
         "inactive\ninactive",
       );
+    });
+
+    test("units get as long as their own settings give them, and some more", async () => {
+      const settings = {
+        "t-long.service": "[Service]\nTimeoutStartSec=15min\nTimeoutStopSec=2min 30s\nExecStart=/bin/true\n",
+        "t-endless.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+        "t-ages.service": "[Service]\nTimeoutStartSec=3h\nExecStart=/bin/true\n",
+        "t-plain.timer": "[Timer]\nOnBootSec=1h\n",
+      };
+      for (const [name, text] of Object.entries(settings)) await sh(`cat >/run/systemd/system/${name}`, text);
+      await sh("systemctl daemon-reload");
+      const limit = async (names: string) =>
+        Number(
+          await sh(
+            `python3 -B -c 'import os, sys; sys.path.insert(0, os.path.dirname(os.path.realpath("${AGENT}")))
+import units; print(units.unit_limit(sys.argv[1:]))' ${names}`,
+          ),
+        );
+      assert.equal(await limit("t-plain.timer"), 90 + 90 + 30);
+      assert.equal(await limit("t-plain.timer t-long.service"), 900 + 150 + 30);
+      assert.equal(await limit("t-endless.service"), 180 + 90 + 30);
+      assert.equal(await limit("t-ages.service t-lost.service"), 3600);
+      await sh("rm /run/systemd/system/t-*; systemctl daemon-reload");
     });
 
     test("packages: installed with their services off; named, not removed, when no longer wanted", async () => {

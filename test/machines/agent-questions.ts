@@ -146,6 +146,13 @@ export function questions(): void {
       assert.equal(await first.ended, 0);
     });
 
+    test("somebody who holds the lock for a moment, to see whether it is held, keeps nobody from a change", async () => {
+      await sh(`rm -f /run/t-held
+        flock --shared /run/farm-agent.lock sh -c 'touch /run/t-held; sleep 0.6' >/dev/null 2>&1 &
+        until test -e /run/t-held; do :; done`);
+      await good("apply", base);
+    });
+
     test("a lost connection does not stop a change half-way", async () => {
       const next = bundleOf(wants("9\n"));
       // Nobody reads what it says: its first word already meets a closed pipe.

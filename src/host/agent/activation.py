@@ -7,8 +7,8 @@ import guard
 import history
 from databases import settle_databases
 from differences import Differences
-from facts import as_found, read_sysctl, unit_states
-from former import forget_former, keep_originals, load_former, remember
+from facts import as_found, unit_states
+from former import forget_former, keep_originals, load_former, remember, remember_acted
 from host_secrets import forget_former_secrets
 from packages import APT_DIRECTORY, install
 from probes import Unhealthy, ask_gates, probe_all
@@ -31,7 +31,7 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     if bundle.sha256 != state.applied or differences.lines():
         remember(former, differences)
         baseline.begin(bundle)
-    own(differences, state)
+    own(differences, state, former)
     switch_packages(differences, former)
     if differences.files:
         say(f"validate: {len(differences.files)} files")
@@ -59,23 +59,27 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     # Also for a change that an interrupted run has made.
     if os.path.exists(TRANSACTION):
         must("make systemd read its units anew", ["systemctl", "daemon-reload"])
-    changes += settle_units(bundle, state, wait)
+    changes += settle_units(bundle, state, wait, lambda verb, names: remember_acted(former, verb, names))
     for kind in state.owned:
         state.owned[kind] = [name for name in state.owned[kind] if name in bundle.entries[kind]]
     state.save()
     return changes
 
 
-def own(differences, state):
-    """Writes down, before it is done, what will be ours. A directory that others have made stays theirs."""
-    bundle = differences.bundle
+def own(differences, state, former):
+    """
+    Writes down, before it is done, what will be ours, and how it was before the change, also where an interrupted run
+    has been at it. A directory that others have made stays theirs.
+    """
+    bundle, ours = differences.bundle, former["state"]
     for kind in state.owned:
         new = [path for path in differences.directories if not os.path.lexists(path)] if kind == "directory" else bundle.entries[kind]
         state.owned[kind] = sorted({*state.owned[kind], *new})
     for key in differences.sysctls:
-        state.sysctls.setdefault(key, read_sysctl(key))
+        state.sysctls.setdefault(key, ours["sysctls"].get(key, former["sysctls"][key]))
     for name, unit in differences.unit_states.items():
-        state.units.setdefault(name, {"found": as_found(unit)})
+        found = ours["units"][name]["found"] if name in ours["units"] else former["units"].get(name)
+        state.units.setdefault(name, {"found": found or as_found(unit)})
     state.save()
 
 

@@ -86,6 +86,13 @@ def remember_account(name, described, state):
         save_former(former)
 
 
+def return_accounts(accounts, attempt):
+    """Makes accounts what `describe_database_account` said they were, each as an `attempt`, once the server takes that."""
+    await_database()
+    for name, described in accounts.items():
+        attempt(return_account, name, described)
+
+
 def return_account(name, described):
     user = f"{quote(name)}@'%'"
     if described is None:

@@ -105,7 +105,10 @@ def file_diff(path, new, applied):
 
 
 def unit_actions(bundle, state, states):
-    """What has to be done to units as things stand: a list of (unit, verb) in the order in which it is done."""
+    """
+    What has to be done to units as things stand: a list of (unit, verb) in the order in which it is done. First comes all
+    for those that administrators come in by: others may need the packet filter and the mesh as they are to be.
+    """
     actions = []
     for name, unit in bundle.unit.items():
         present = states[name]
@@ -126,7 +129,7 @@ def unit_actions(bundle, state, states):
         if unit["state"] == "running":
             actions += running_action(name, unit, active, state)
     order = ["unmask", "mask", "stop", "disable", "enable", "start", "restart", "reload"]
-    return sorted(actions, key=lambda action: order.index(action[1]))
+    return sorted(actions, key=lambda action: (bundle.unit[action[0]]["confirm"] != "yes", order.index(action[1])))
 
 
 def running_action(name, unit, active, state):

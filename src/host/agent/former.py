@@ -21,11 +21,13 @@ def load_former(state):
     the bundle that is applied now belongs to a run that was cut off when all was done.
     """
     former = load_json(FORMER, None)
+    begun = {"applied": state.applied, "state": copy.deepcopy(state.give()), "paths": {}, "sysctls": {}, "units": {},
+             "unmanaged": [], "guarded": [], "acted": {}, "accounts": {}, "packages": {}, "databaseAccounts": {},
+             "settled": [*state.owned["file"], *state.owned["link"]]}
     if former is None or former["applied"] != state.applied:
-        former = {"applied": state.applied, "state": copy.deepcopy(state.give()), "paths": {}, "sysctls": {}, "units": {},
-                  "accounts": {}, "packages": {}, "databaseAccounts": {},
-                  "settled": [*state.owned["file"], *state.owned["link"]]}
-    return former
+        return begun
+    # An agent of another version may have begun it, which knew less.
+    return {**begun, **former}
 
 
 def save_former(former):
@@ -43,6 +45,10 @@ def remember(former, differences):
         former["sysctls"].setdefault(key, read_sysctl(key))
     for name, unit in unit_states([*bundle.unit, *differences.gone_units]).items():
         former["units"].setdefault(name, as_found(unit))
+    # The word of the latest bundle counts, for an interrupted run may have had another.
+    others = [name for name in former["unmanaged"] if name not in bundle.unit]
+    former["unmanaged"] = [*others, *(name for name, unit in bundle.unit.items() if unit["state"] == "unmanaged")]
+    former["guarded"] = sorted({*former["guarded"], *(name for name, unit in bundle.unit.items() if unit["confirm"] == "yes")})
     for name in differences.versions:
         former["packages"].setdefault(name, packages_now().installed[name])
     for name in [*differences.accounts, *gone["account"]]:
@@ -51,6 +57,15 @@ def remember(former, differences):
     os.makedirs(TRANSACTION, 0o700, exist_ok=True)
     sync_directory(HOME)
     keep_room(sum(len((described or {}).get("content", "")) for described in former["paths"].values()))
+    save_former(former)
+
+
+def remember_acted(former, verb, names):
+    """Writes down, before it is done, that units are started, restarted or reloaded: with what they run is not theirs then."""
+    for name in names:
+        if former["acted"].get(name) != "restart":
+            former["acted"][name] = "reload" if verb == "reload" else "restart"
+    os.makedirs(TRANSACTION, 0o700, exist_ok=True)
     save_former(former)
 
 

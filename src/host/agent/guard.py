@@ -33,7 +33,7 @@ def exposed(differences, former_bundle):
 
 
 def waiting():
-    """What waits for its confirmation: {sha256, boot, since, report, entry}, or None."""
+    """What waits for its confirmation: {sha256, boot, since, report, entry, and undone once the way back was begun}, or None."""
     return load_json(CONFIRMATION, None)
 
 
@@ -53,6 +53,18 @@ def arm(bundle, report, entry):
     write_file(CONFIRMATION, json.dumps(record).encode(), 0o600)
 
 
+def begin_undoing():
+    """From now on the change that waits can't be confirmed: it is half undone, should the way back be cut off."""
+    record = waiting()
+    if record:
+        write_file(CONFIRMATION, json.dumps({**record, "undone": True}).encode(), 0o600)
+
+
+def over(record):
+    """Whether a change that waits can't be confirmed any more, and is only to be made again."""
+    return record.get("undone", False) or record["boot"] != boot()
+
+
 def disarm():
     run(["systemctl", "stop", f"{TIMER}-*.timer"])
 
@@ -66,6 +78,8 @@ def require_new_connection(record):
     opened = session.opened()
     if opened is None:
         raise Failed("a change is confirmed over SSH, as administrators come in; this is no SSH session")
+    if record.get("undone"):
+        raise Failed("this host has begun to go back from the change, and did not come all the way: make it again")
     if record["report"] is None:
         raise Failed("the change that waits here was cut off before it was done; make it again")
     if record["boot"] != boot():

@@ -51,15 +51,18 @@ from bundle import Bundle
 from databases import retire_passwords
 from differences import Differences
 from host_secrets import load_secrets, refuse_other_generations, take_secrets
-from packages import POLICY, clear_policy
+from packages import APT_LIMIT, POLICY, clear_policy
 from probes import probe_all
 from staging import clear_staged, keep_staged
 from state import APPLIED, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle
 from tools import Failed, POLL, Refused, aside_of, explain, masked, read_bytes, remove_if_there, say
+from units import LONGEST
 from way_back import go_back
 
-# Seconds that the timer's own call waits for a run that is at work: apt may take that long.
-GO_BACK_PATIENCE = 1000
+# Seconds that the timer's own call waits for a run that is at work: apt and units may take that long, there and back.
+GO_BACK_PATIENCE = 2 * (APT_LIMIT + LONGEST)
+# The same for all others: a database's daemon that asks whether somebody holds the lock holds it itself for a moment.
+GLANCE = 1
 
 
 def read_bundle():
@@ -95,17 +98,17 @@ def activate_staged(arguments):
 
 def confirm(arguments):
     state, record = State(), guard.waiting()
-    if record and record["sha256"] == arguments.sha256:
+    if record and record["sha256"] != arguments.sha256:
+        raise Failed(f"another change waits for its confirmation here, {record['sha256'][:12]}")
+    if record and not (arguments.again and guard.over(record)):
         guard.require_new_connection(record)
         finish(Bundle(guard.waiting_bundle_text()), state, record["entry"])
         return {"ok": True, "sha256": arguments.sha256, "confirmed": True, **record["report"]}
-    if record:
-        raise Failed(f"another change waits for its confirmation here, {record['sha256'][:12]}")
-    if state.applied == arguments.sha256:
+    if record is None and state.applied == arguments.sha256:
         return {"ok": True, "sha256": arguments.sha256, "confirmed": False}
     if not arguments.again:
         raise Failed(f"nobody confirmed the change within {guard.CONFIRM_WITHIN} s, so this host went back to its former state")
-    say("the host went back meanwhile, as nobody had confirmed the change: making it again")
+    say(f"the host {'began to go' if record else 'went'} back meanwhile, as nobody had confirmed the change: making it again")
     return activate_staged(arguments)
 
 
@@ -245,7 +248,7 @@ def main():
     try:
         if not reading:
             # The timer has the last word, but not in the middle of a run.
-            lock(GO_BACK_PATIENCE if arguments.action is undo_unconfirmed else 0)
+            lock(GO_BACK_PATIENCE if arguments.action is undo_unconfirmed else GLANCE)
             os.makedirs(HOME, 0o700, exist_ok=True)
             os.chmod(HOME, 0o700)
             # What a killed run has left; what it left aside elsewhere goes with its transaction.

@@ -4,7 +4,7 @@ import time
 
 from facts import unit_states
 from tools import Failed, POLL, Refused, last_lines, run
-from units import UNIT_LIMIT
+from units import unit_limit
 
 
 class Unhealthy(Failed):
@@ -30,13 +30,14 @@ def ask(kind, name, command, within, limit):
 def units_running(bundle, limit):
     """Waits until all units that shall run do; one that failed for good ends the wait. Returns those that do not, as probe_all."""
     wanted = [name for name, unit in bundle.unit.items() if unit["state"] == "running"]
-    end = time.monotonic() + min(limit, UNIT_LIMIT)
+    began, end = time.monotonic(), None
     while True:
         states = unit_states(wanted)
         waiting = {name: state["SubState"] for name, state in states.items() if state["ActiveState"] not in ("active", "reloading", "refreshing")}
         failed = [name for name in waiting if states[name]["ActiveState"] in ("failed", "inactive")]
         if not waiting:
             return []
+        end = end or began + min(limit, unit_limit(list(waiting)))
         if failed or time.monotonic() >= end:
             return [(f"unit {name} is {sub}", bundle.unit[name]["role"]) for name, sub in waiting.items()]
         time.sleep(POLL)
