@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { agentText, callAgent, INSTALL_AGENT } from "../../src/host/agent.ts";
+import { agentText, INSTALL_AGENT } from "../../src/host/agent.ts";
 import { cutPower, good, sh } from "./agent-machine.ts";
 
 const installer = readFileSync(new URL("../../src/host/agent/install.py", import.meta.url), "utf8");
@@ -87,13 +87,10 @@ export function installs(): void {
       assert.equal(await sh("ls -A /usr/local/lib/farm-agent | wc -l; ls /usr/local/sbin"), "2\nfarm-agent");
     });
 
-    test("an empty one in its place is no success, and is replaced by the same text", async () => {
+    test("a damaged one in its place is replaced by the same text", async () => {
       await sh(": >/usr/local/sbin/farm-agent");
-      const call = `( ${callAgent("verify")} ) 2>&1 || echo "failed: $?"`;
-      assert.equal(await sh(call), "\nthe agent gave no answer\nfailed: 1");
       await sh(INSTALL_AGENT, agentText);
-      assert.match(await sh(call), /^\{.*\}$/);
-      assert.match(await sh(`( ${callAgent("activate 0000")} ) || echo "failed: $?"`), /^\{.*\}\nfailed: 2$/);
+      await good("verify");
     });
   });
 }
