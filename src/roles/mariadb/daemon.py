@@ -25,8 +25,7 @@ DECIDE_EVERY = 0.5
 # A silent member counts as gone about when Galera drops it too (evs.suspect_timeout 2 s and a view change).
 STALE_AFTER = 2.5
 POLL_LIMIT = 1.0
-# Proxies ask every 0.5 s and believe the second no; an answer may take a second (database-proxy.ts).
-PROXIES_FOLLOW = 3.0
+PROXIES_FOLLOW = 3.0  # They ask every 0.5 s and believe the second no; an answer may take a second (database-proxy.ts).
 # Pauses before the second, third… start within two minutes: a server that dies at once should not be flogged.
 PAUSES = (0, 2, 4, 8, 16, 30)
 PAUSES_FORGET = 120.0
@@ -49,8 +48,7 @@ class Daemon:
         self.position, self.fault = None, None
         # Of the writer: term and name, changed together.
         self.choice = (0, None)
-        # Whether proxies may come: this is the writer, all know it, and it has what the one before had acknowledged.
-        self.open = False
+        self.open = False  # To proxies: this is the writer, all know it, and it has what the one before acknowledged.
         self.gave_up = float("-inf")
         self.unaccounted = []
         self.doing = "starting"
@@ -113,6 +111,8 @@ class Daemon:
             seen["server"] = server.unit() if status is None else "running"
             if seen["server"] != "stopped":
                 self.position, self.fault = None, None
+            if seen["serving"] and not self.sample[0]["serving"]:
+                server.flush()
             self.sample = (seen, time.monotonic())
             # Before all have been asked we would take ourselves for the only one.
             if self.asked == set(self.peers):
