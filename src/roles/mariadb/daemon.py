@@ -32,7 +32,7 @@ PAUSES_FORGET = 120.0
 # What a member is taken for where its account says nothing: during an update members run different versions.
 SILENT_ON = {
     **{"server": "running", **server.wsrep(None), "history": None, "position": None, "fault": None},
-    **{"accepted": [], "lost": [], "writer": None, "term": 0},
+    **{"accepted": [], "lost": [], "writer": None, "term": 0, "open": True},
 }
 
 
@@ -82,6 +82,7 @@ class Daemon:
             "unaccounted": self.unaccounted,
             "writer": self.choice[1],
             "term": self.choice[0],
+            "open": self.open,
             "doing": self.doing,
             "failures": self.failures,
             "changing": server.in_change(),
@@ -94,10 +95,8 @@ class Daemon:
         state = self.state()
         if not state["serving"]:
             return f"{self.name} does not serve: {self.doing}"
-        if path == "/writer" and state["writer"] != self.name:
-            return f"{self.name} is not the writer: {state['writer']} is"
-        if path == "/writer" and not self.open:
-            return f"{self.name} is to take the writes when the others know and it has caught up"
+        if path == "/writer" and not state["open"]:
+            return f"{self.name} does not take the writes: {state['writer']} does, once all know and it has caught up"
         return None
 
     # Threads
@@ -129,9 +128,13 @@ class Daemon:
             # Its own part of what the cluster has committed may still wait to be applied.
             self.open = self.open or (agreed(self.name, states) and server.catch_up())
             return
-        self.open = False
-        if former == self.name:
-            self.gave_up = time.monotonic()
+        leaving = server.LEAVING.exists()
+        if self.open and leaving and present and not states[present]["open"]:
+            return  # Whoever leaves in good order serves until the next one does.
+        if self.open:
+            self.open, self.gave_up = False, time.monotonic()
+        elif leaving:
+            return  # This server is stopped in a moment; who came to it meanwhile loses one session, not one after another.
         if time.monotonic() - self.gave_up < PROXIES_FOLLOW and os.path.exists(server.SOCKET):
             # The next statement of these belongs to the new writer, and proxies bring more until they have followed.
             server.drop_clients()

@@ -77,7 +77,7 @@ def give_writes_away(config):
     name = config["name"]
     server.LEAVING.touch()
     deadline = time.monotonic() + HANDOVER_LIMIT
-    while (ask(config["members"][name], config["port"]) or {}).get("writer") == name and time.monotonic() < deadline:
+    while (ask(config["members"][name], config["port"]) or {}).get("open") and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(PROXIES_FOLLOW)
 
