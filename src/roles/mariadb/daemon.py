@@ -243,8 +243,7 @@ class Daemon:
     def do_rest(self, why):
         self.say(why)
 
-    def do_wait(self, why):
-        self.say(why)
+    do_wait = do_rest
 
     def do_recover(self, why):
         self.say(why)
