@@ -10,16 +10,15 @@ import { AGENT } from "../../src/host/agent.ts";
 import { type Connection, connectionTo } from "../../src/host/connection.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { FarmError } from "../../src/shell/errors.ts";
-import { SshPool } from "../../src/shell/ssh.ts";
+import { twinSsh } from "../../src/twin/farm.ts";
 import { stackLayout } from "../../src/twin/machines/layout.ts";
-import { inNamespace } from "../../src/twin/machines/network.ts";
 import { administratorKey } from "../../src/twin/settings.ts";
 import { KEYS, planOfTen, STACK } from "./farm.ts";
 
 const [mode = "", ...changed] = process.argv.slice(2);
 const plan: Plan = planOfTen(changed);
 const layout = stackLayout(STACK);
-const ssh = new SshPool(join(layout.run, "ssh"), (argv) => inNamespace(STACK, argv));
+const ssh = twinSsh(STACK);
 const privateKey = readFileSync(administratorKey(STACK), "utf8");
 const target = (host: string): Connection<string> => connectionTo(plan.inventory, KEYS, host, privateKey);
 
@@ -35,7 +34,7 @@ async function apply(): Promise<void> {
   const { registerHosts } = await import("../../src/shell/hosts.ts");
   const { runProgram } = await import("../../src/twin/engine/engine.ts");
   const { ResourceState } = await import("../../src/twin/engine/state.ts");
-  const state = new ResourceState(join(layout.state, "stack.json"));
+  const state = new ResourceState(join(layout.state, "stack"));
   const summary = await runProgram(
     STACK,
     {},

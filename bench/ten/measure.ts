@@ -14,12 +14,15 @@ export interface TenFigures {
   readonly figures: readonly number[];
 }
 
+/** As scripts/farm starts the program. */
+const COMPILED = "NODE_COMPILE_CACHE=/var/cache/farms";
+
 async function timed(mode: string, changed: readonly string[] = []): Promise<number> {
   const began = performance.now();
   const program = join(import.meta.dirname, "apply.ts");
   await must(
     `run the program over ten machines (${mode})`,
-    [process.execPath, "--disable-warning=ExperimentalWarning", program, mode, ...changed],
+    ["env", COMPILED, process.execPath, "--disable-warning=ExperimentalWarning", program, mode, ...changed],
     { limit: 300 },
   );
   return (performance.now() - began) / 1000;
@@ -49,7 +52,7 @@ systemctl daemon-reload`;
 
 async function reset(): Promise<void> {
   await onAll(RESET);
-  rmSync(join(stackLayout(STACK).state, "stack.json"), { force: true });
+  rmSync(join(stackLayout(STACK).state, "stack"), { recursive: true, force: true });
 }
 
 /** Measures all; about five minutes. The machines are made for it and gone afterwards. */

@@ -17,10 +17,17 @@ export const agentText: string = readdirSync(folder)
   .map((name) => `#: ${name}\n${source(name)}`)
   .join("");
 
-/** Installs the agent from its text on stdin. Python is all that it needs; a container template may come without it. */
+/**
+ * Installs the agent from its text on stdin, and hands it what follows after a line `#! secrets`, if that comes. Python is
+ * all that it needs; a container template may come without it.
+ */
 export const INSTALL_AGENT = `set -e
 command -v python3 >/dev/null || { apt-get -q update && apt-get -qy install --no-install-recommends python3; }
 exec python3 -c '${source(INSTALLER)}'`;
+
+/** The input of INSTALL_AGENT for a host: the agent and the host's secrets, and so a secret itself. */
+export const agentAndSecrets = (plan: HostPlan, keys: Keys): string =>
+  `${agentText}#! secrets\n${secretsFor(plan, keys)}`;
 
 /** A host's secrets as `farm-agent secrets` takes them on stdin: JSON, and a secret itself. */
 export function secretsFor({ host, secrets }: HostPlan, keys: Keys): string {

@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Keys } from "../plan/keys.ts";
 import type { HostPlan } from "../plan/plan.ts";
-import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "./agent.ts";
+import { AGENT, agentAndSecrets, INSTALL_AGENT } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 
 /** How long a machine may take from its making until SSH answers. */
@@ -14,8 +14,20 @@ const REACHABLE_WITHIN = "5m";
  */
 const CONFIRM_DIALS = { dialErrorLimit: 3, perDialTimeout: 10 };
 
-/** When a host has prepared, from what its agent said then; "" where an older agent did not say. */
-const preparedAt = (report: string): string => JSON.parse(report).preparedAt ?? "";
+/** What the agent said of a step that was done, as far as later steps need it. */
+interface Report {
+  /** When the host prepared. */
+  readonly preparedAt?: string;
+  /** When a change began to wait for its confirmation. */
+  readonly armed?: string;
+}
+
+/** Reads a report; "" of a step that had nothing to do. */
+const read = (report: string): Report => (report === "" ? {} : JSON.parse(report));
+
+/** Confirms the change that a line on stdin tells of: hash of its bundle, commit, and since when it waits. */
+const confirmation = (options: string): string =>
+  `read -r sha256 commit armed || exit 0\nexec ${AGENT} confirm ${options} --commit "$commit" "$sha256"`;
 
 export interface FarmHostArgs {
   readonly plan: HostPlan;
@@ -31,7 +43,7 @@ export interface FarmHostArgs {
 
 /**
  * A host brought to its planned state. What changes nothing that runs is registered at once, for all hosts together:
- * install the agent, hand over the secrets, prepare the bundle. `activate` adds the rest, in waves.
+ * install the agent and hand it the secrets, prepare the bundle. `activate` adds the rest, in waves.
  */
 export class FarmHost extends pulumi.ComponentResource {
   /** The bundle has been found good on the host itself, and its packages are there. */
@@ -66,36 +78,48 @@ export class FarmHost extends pulumi.ComponentResource {
       "agent",
       INSTALL_AGENT,
       args.machine ? [args.machine] : [],
-      // Dials until the machine answers.
-      { connection: { ...connection, dialErrorLimit: -1 }, stdin: agentText },
+      {
+        // Dials until the machine answers.
+        connection: { ...connection, dialErrorLimit: -1 },
+        stdin: pulumi.secret(agentAndSecrets(plan, args.keys)),
+        logging: "none",
+      },
       { customTimeouts: { create: REACHABLE_WITHIN, update: REACHABLE_WITHIN } },
     );
-    const secrets = this.#command("secrets", `${AGENT} secrets`, [agent], {
-      stdin: pulumi.secret(secretsFor(plan, args.keys)),
-      logging: "none",
-    });
     const prepare = `${AGENT} prepare --commit ${args.commit}${args.adopt ? " --adopt" : ""}`;
-    this.prepared = this.#command("bundle", prepare, [secrets], { stdin: plan.bundle });
+    this.prepared = this.#command("bundle", prepare, [agent], { stdin: plan.bundle });
     this.registerOutputs({ address: plan.host.address, mesh: plan.host.mesh, bundle: plan.sha256 });
   }
 
   /**
-   * Activates the bundle when all of `after` is done, and confirms over a new connection that the host can still be
-   * reached; a host that nobody comes back to undoes the change. The confirmation makes the change again if an
-   * interrupted run has let that happen; the last step, over yet another connection, sees that it stays.
+   * Activates the bundle when all of `after` is done. A change of what administrators come in by is then confirmed over a
+   * new connection, which shows that the host can still be reached; a host that nobody comes back to undoes the change.
+   * The confirmation makes the change again if an interrupted run has let that happen; the last step, over yet another
+   * connection, sees that it stays.
    *
-   * All three run again whenever the host has prepared anew, though their words be the same: a run that was cut off
-   * after that may have left the host with another bundle than the one that is recorded here.
+   * A step runs again whenever the one before has left something new to do, though its own words be the same: a run that
+   * was cut off may have left the host with another bundle than the one that is recorded here. With nothing to do it does
+   * not even run.
    */
   activate(after: readonly pulumi.Resource[]): void {
     const { sha256 } = this.#plan;
-    const stdin = this.prepared.stdout.apply(preparedAt);
-    const soon = { stdin, connection: { ...this.#connection, ...CONFIRM_DIALS } };
-    const activate = `${AGENT} activate --commit ${this.#commit} ${sha256}`;
-    const confirm = `${AGENT} confirm --again --commit ${this.#commit} ${sha256}`;
+    const commit = this.#commit;
+    const stdin = this.prepared.stdout.apply((report) => read(report).preparedAt ?? "");
+    const activate = `${AGENT} activate --commit ${commit} ${sha256}`;
     const activated = this.#command("activate", activate, [this.prepared, ...after], { stdin });
-    this.#confirmed = this.#command("confirm", confirm, [activated], soon);
-    this.#settled = this.#command("settled", `${AGENT} confirm ${sha256}`, [this.#confirmed], soon);
+    const confirm = (step: string, options: string, before: remote.Command): remote.Command => {
+      const toConfirm = before.stdout.apply((report) => {
+        const { armed } = read(report);
+        return armed === undefined ? "" : `${sha256} ${commit} ${armed}\n`;
+      });
+      return this.#command(step, confirmation(options), [before], {
+        stdin: toConfirm,
+        connection: { ...this.#connection, ...CONFIRM_DIALS },
+      });
+    };
+    const confirmed = confirm("confirm", "--again", activated);
+    this.#confirmed = confirmed;
+    this.#settled = confirm("settled", "", confirmed);
   }
 
   /**

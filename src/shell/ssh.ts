@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
 import { join } from "node:path";
 import { lastLines, type Result, type RunOptions, run } from "../twin/machines/run.ts";
 import { FarmError } from "./errors.ts";
@@ -37,6 +38,18 @@ function silently(argv: readonly string[]): Promise<number> {
   });
 }
 
+/** Whether somebody listens on a Unix socket: what `ssh -O check` asks too, at the price of a process. */
+function isListening(path: string): Promise<boolean> {
+  const socket = createConnection(path);
+  return new Promise((resolve) => {
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
 /** A command as it runs where the hosts can be reached from. */
 export type Wrap = (argv: readonly string[]) => readonly string[];
 
@@ -44,13 +57,23 @@ export type Wrap = (argv: readonly string[]) => readonly string[];
 export class SshPool {
   readonly #dir: string;
   readonly #wrap: Wrap;
+  readonly #settings: Readonly<Record<string, string>>;
   readonly #open = new Map<string, Promise<void>>();
 
-  /** `dir` is where keys and connections are kept, for this user alone; `wrap` is applied to every call of ssh. */
-  constructor(dir: string, wrap: Wrap) {
+  /**
+   * `dir` is where keys and connections are kept, for this user alone; `wrap` is applied to every call of ssh;
+   * `settings` are options of ssh_config(5) beside our own.
+   */
+  constructor(dir: string, wrap: Wrap, settings: Readonly<Record<string, string>> = {}) {
     this.#dir = dir;
     this.#wrap = wrap;
+    this.#settings = settings;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
+  }
+
+  /** Where the shared connection to an end is found. */
+  #control({ host, hostKey = "" }: End): string {
+    return join(this.#dir, `${host}-${createHash("sha256").update(hostKey).digest("hex").slice(0, 8)}`);
   }
 
   /** A file of ours by its content, so that the same key is written once. */
@@ -70,12 +93,8 @@ export class SshPool {
         `the connection to ${end.host} has no host key`,
         "pin it: a host is never trusted on first use",
       );
-    const control = join(
-      this.#dir,
-      `${end.host}-${createHash("sha256").update(end.hostKey).digest("hex").slice(0, 8)}`,
-    );
     const settings = {
-      ControlPath: control,
+      ControlPath: this.#control(end),
       UserKnownHostsFile: this.#file("known", `${end.host} ${end.hostKey}`),
       GlobalKnownHostsFile: "/dev/null",
       StrictHostKeyChecking: "yes",
@@ -86,6 +105,7 @@ export class SshPool {
       ServerAliveInterval: "3",
       ServerAliveCountMax: "3",
       LogLevel: "ERROR",
+      ...this.#settings,
       ...(end.privateKey ? { IdentityFile: this.#file("key", end.privateKey) } : {}),
     };
     return ["-F", "none", ...Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`])];
@@ -110,7 +130,7 @@ export class SshPool {
     const opening = (async () => {
       if (target.proxy) await this.#connect(target.proxy);
       const command = this.#wrap(this.#command(target));
-      if ((await run([...command, "-O", "check", this.#name(target)], { limit: 20 })).code === 0) return;
+      if (await isListening(this.#control(target))) return;
       // The master stays behind with whatever output it was given, so it gets none but a file.
       const log = join(this.#dir, `${target.host}.log`);
       const master = ["-f", "-N", "-M", "-o", `ControlPersist=${KEEP}`, "-E", log, this.#name(target)];

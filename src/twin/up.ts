@@ -8,7 +8,7 @@ import { keepSeen } from "./drift.ts";
 import { undoLeftFault } from "./drills/left-over.ts";
 import { runProgram, type Summary } from "./engine/engine.ts";
 import { ResourceState } from "./engine/state.ts";
-import { openTwin, requireRoot, resourceFile, type TwinFarm } from "./farm.ts";
+import { openTwin, requireRoot, resourceFolder, type TwinFarm } from "./farm.ts";
 import { awaitHealth, type HostHealth } from "./health.ts";
 import { ensureImage } from "./machines/image.ts";
 import { lockStack } from "./machines/lock.ts";
@@ -101,7 +101,7 @@ function tasks(stack: string, port: number): Listr<Context> {
         title: "Program",
         task: async (context, task) => {
           const { farm } = context;
-          const state = new ResourceState(resourceFile(stack));
+          const state = new ResourceState(resourceFolder(stack));
           const say = (line: string): void => {
             task.output = line;
           };

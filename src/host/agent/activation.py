@@ -8,17 +8,16 @@ import history
 from databases import settle_databases
 from differences import Differences
 from facts import as_found, unit_states
-from former import forget_former, keep_originals, load_former, remember, remember_acted
+from former import forget_former, keep_originals, know_read, load_former, remember, remember_acted
 from host_secrets import forget_former_secrets
 from packages import APT_DIRECTORY, install
 from probes import Unhealthy, ask_gates, probe_all
 from staging import validate
-from state import APPLIED, FRESH, TRANSACTION, applied_bundle
+from state import APPLIED, FRESH, applied_bundle
 from switch import make_link, remove_gone, switch_account, switch_directory, switch_file, write_sysctl
 from tools import explain, must, remove_if_there, say, write_file
 from units import journal_of, let_units_go, settle_units
 from way_back import go_back
-
 
 def make_so(differences, state, wait, before_switching=lambda: None):
     """
@@ -56,9 +55,10 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     if any(differences.gone.values()):
         say("remove: what is no longer declared")
         remove_gone(differences.gone)
-    # Also for a change that an interrupted run has made.
-    if os.path.exists(TRANSACTION):
+    # Also for a change that an interrupted run has made. What packages bring, they tell systemd themselves.
+    if former["unread"]:
         must("make systemd read its units anew", ["systemctl", "daemon-reload"])
+        know_read(former)
     changes += settle_units(bundle, state, wait, lambda verb, names: remember_acted(former, verb, names))
     for kind in state.owned:
         state.owned[kind] = [name for name in state.owned[kind] if name in bundle.entries[kind]]
@@ -106,7 +106,7 @@ def switch_sysctls(differences, state):
 def activate(bundle, state, secrets, commit, kind="applied"):
     """
     Makes a bundle so and asks its probes; goes back to the former state if anything fails. Returns the report, with
-    `unconfirmed`, in seconds, when the change has yet to be confirmed over a new connection. The history will call it
+    `unconfirmed`, in seconds, and `armed`, when that began, if the change has yet to be confirmed over a new connection. The history will call it
     `kind`, and made by `commit`.
     """
     former_bundle = applied_bundle(state)
@@ -131,8 +131,8 @@ def activate(bundle, state, secrets, commit, kind="applied"):
         report, entry = {"changes": changes, "left": left}, history.with_changes(entry, changes)
         if guarded:
             say(f"waiting for the confirmation over a new connection; without one the change is undone in {guard.CONFIRM_WITHIN} s")
-            guard.arm(bundle, report, entry)
-            return {"ok": True, **report, "unconfirmed": guard.CONFIRM_WITHIN}
+            armed = guard.arm(bundle, report, entry)
+            return {"ok": True, **report, "unconfirmed": guard.CONFIRM_WITHIN, "armed": armed}
         finish(bundle, state, entry)
         return {"ok": True, **report}
     except Exception as failure:
@@ -158,7 +158,8 @@ def finish(bundle, state, entry):
     if state.applied != bundle.sha256:
         write_file(APPLIED, bundle.text.encode(), 0o600)
     history.settle()
-    guard.disarm()
+    if guard.waiting():
+        guard.disarm()
     forget_former(former)
     forget_former_secrets()
     remove_if_there(FRESH)

@@ -14,6 +14,9 @@ from tools import Failed, aside_of, load_json, read_bytes, remove_if_there, sync
 # Bytes kept free, beside the size of the former files, so that a full disk doesn't stop the way back.
 ROOM_BYTES = 1 << 20
 
+# What systemd has to read anew when it changes.
+UNITS_COME_FROM = ("/etc/systemd/", "/etc/fstab", "/etc/init.d/")
+
 
 def load_former(state):
     """
@@ -22,7 +25,7 @@ def load_former(state):
     """
     former = load_json(FORMER, None)
     begun = {"applied": state.applied, "state": copy.deepcopy(state.give()), "paths": {}, "sysctls": {}, "units": {},
-             "unmanaged": [], "guarded": [], "acted": {}, "accounts": {}, "packages": {}, "databaseAccounts": {},
+             "unmanaged": [], "guarded": [], "acted": {}, "accounts": {}, "packages": {}, "databaseAccounts": {}, "unread": False,
              "settled": [*state.owned["file"], *state.owned["link"]]}
     if former is None or former["applied"] != state.applied:
         return begun
@@ -41,6 +44,7 @@ def remember(former, differences):
         for each in [*missing_parents(path), path]:
             if each not in former["paths"]:
                 former["paths"][each] = describe(each)
+            former["unread"] = former["unread"] or each.startswith(UNITS_COME_FROM)
     for key in [*differences.sysctls, *differences.gone_sysctls]:
         former["sysctls"].setdefault(key, read_sysctl(key))
     for name, unit in unit_states([*bundle.unit, *differences.gone_units]).items():
@@ -66,6 +70,12 @@ def remember_acted(former, verb, names):
         if former["acted"].get(name) != "restart":
             former["acted"][name] = "reload" if verb == "reload" else "restart"
     os.makedirs(TRANSACTION, 0o700, exist_ok=True)
+    save_former(former)
+
+
+def know_read(former):
+    """Writes down that systemd has read its units since they were last changed."""
+    former["unread"] = False
     save_former(former)
 
 

@@ -41,7 +41,7 @@ def arm(bundle, report, entry):
     """
     Sets the timer, and sets it anew at the end of a change, when there is something to confirm. Each timer knows its own
     arming by the time, so that one that was set before does nothing. `report` is what the run has done, None while it
-    is at work; `entry` is what the history will say of it.
+    is at work; `entry` is what the history will say of it. Returns a text that tells this arming from all others.
     """
     since = time.clock_gettime(time.CLOCK_BOOTTIME)
     must("set the timer that undoes an unconfirmed change", [
@@ -51,6 +51,7 @@ def arm(bundle, report, entry):
     write_file(WAITING, bundle.text.encode(), 0o600)
     record = {"sha256": bundle.sha256, "boot": boot(), "since": since, "report": report, "entry": entry}
     write_file(CONFIRMATION, json.dumps(record).encode(), 0o600)
+    return f"{time.time():.3f}"
 
 
 def begin_undoing():

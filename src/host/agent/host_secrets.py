@@ -80,9 +80,10 @@ def forget_former_secrets():
 
 def refuse_other_generations(bundle):
     """What was given up may be known to others, and what a bundle names has to be there."""
-    now = {**generations_of(applied_bundle(State())), **stored()["generations"]}
+    given = stored()["generations"]
+    now = {**generations_of(applied_bundle(State())), **given}
     for name, generation in generations_of(bundle).items():
         if generation < now.get(name, 0):
             raise Refused(f"that bundle is from before {name} was raised from generation {generation} to {now[name]}, and what was given up does not come back")
-        if generation > stored()["generations"].get(name, generation):
+        if generation > given.get(name, generation):
             raise Refused(f"the bundle needs generation {generation} of {name}, this host was given {now[name]}: send secrets first")

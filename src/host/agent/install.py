@@ -1,13 +1,14 @@
 """
 Puts the agent in place. Its modules come on stdin, each after a line `#: NAME.py`; nothing runs from a half-written one,
 nor after a power cut: they go into a folder of their own, which is on the disk before it gets its name, and the command
-becomes a link to it in one step.
+becomes a link to it in one step. What follows after a line `#! secrets` is given to it as the secrets of its host.
 """
 
 import compileall
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 
 HOME = "/usr/local/lib/farm-agent"
@@ -47,7 +48,7 @@ def write(folder):
     os.rename(new, folder)
 
 
-text = sys.stdin.read()
+text, _, secrets = sys.stdin.read().partition("#! secrets\n")
 modules = {name: source for name, _, source in (part.partition("\n") for part in text.split("#: ")[1:])}
 folder = f"{HOME}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 former = os.path.dirname(os.path.realpath(COMMAND))
@@ -68,3 +69,5 @@ sync(os.path.dirname(COMMAND))
 for other in os.scandir(HOME):
     if other.path not in (folder, former):
         shutil.rmtree(other.path)
+if secrets:
+    sys.exit(subprocess.run([COMMAND, "secrets"], input=secrets, text=True, check=False).returncode)

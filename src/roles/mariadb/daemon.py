@@ -1,6 +1,5 @@
 """The daemon: watches the server here and the other members, tells them and the proxies, and acts as decided."""
 
-import http.server
 import json
 import os
 import pathlib
@@ -12,7 +11,7 @@ import urllib.request
 
 import server
 from decide import agreed, conditions, decide, lost, serving, unaccounted, writer
-from listener import Listener
+from listener import serve
 
 # An operator's word is for one occasion, what followed from it is for good.
 ACCEPTED = pathlib.Path("/run/farm-galera/accepted")
@@ -154,35 +153,7 @@ class Daemon:
             time.sleep(max(0.0, POLL_EVERY - (time.monotonic() - began)))
 
     def serve(self):
-        daemon = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            timeout = 5
-            # The answer goes out in one piece: HAProxy hangs up once it has read enough.
-            wbufsize = -1
-
-            def do_GET(self):
-                if self.path == "/state":
-                    self.reply(200, "application/json", json.dumps(daemon.state(), indent=1))
-                elif self.path in ("/", "/writer"):
-                    no = daemon.refusal(self.path)
-                    self.reply(503 if no else 200, "text/plain", no or "yes")
-                else:
-                    self.reply(404, "text/plain", "ask for /, /writer or /state")
-
-            def reply(self, code, kind, text):
-                body = f"{text}\n".encode()
-                self.send_response(code)
-                self.send_header("Content-Type", f"{kind}; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                """Not a line in the journal for every check."""
-
-        with Listener((self.address, self.port), Handler) as http_server:
-            http_server.serve_forever()
+        serve(self.address, self.port, self.state, self.refusal)
 
     # Acting
 

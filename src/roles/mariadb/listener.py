@@ -1,5 +1,7 @@
-"""The socket on which a member answers."""
+"""The socket on which a member answers the others and the proxies."""
 
+import http.server
+import json
 import socket
 import socketserver
 
@@ -17,3 +19,38 @@ class Listener(socketserver.ThreadingTCPServer):
     def server_bind(self):
         self.socket.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         super().server_bind()
+
+
+def serve(address, port, state, refusal):
+    """
+    Answers for ever: /state with what `state` returns, as JSON; / and /writer with 200, or with 503 and what `refusal`
+    says of that path.
+    """
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        timeout = 5
+        # The answer goes out in one piece: HAProxy hangs up once it has read enough.
+        wbufsize = -1
+
+        def do_GET(self):
+            if self.path == "/state":
+                self.reply(200, "application/json", json.dumps(state(), indent=1))
+            elif self.path in ("/", "/writer"):
+                no = refusal(self.path)
+                self.reply(503 if no else 200, "text/plain", no or "yes")
+            else:
+                self.reply(404, "text/plain", "ask for /, /writer or /state")
+
+        def reply(self, code, kind, text):
+            body = f"{text}\n".encode()
+            self.send_response(code)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Not a line in the journal for every check."""
+
+    with Listener((address, port), Handler) as server:
+        server.serve_forever()

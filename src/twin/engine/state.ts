@@ -1,5 +1,7 @@
 /** What the twin remembers of each resource, so that a second run does nothing and what is gone is removed. */
-import { existsSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { writeWhole } from "../../shell/files.ts";
 
@@ -12,28 +14,39 @@ export interface ResourceRecord {
   readonly outputs: Properties;
 }
 
-interface Stored {
-  readonly resources: ResourceRecord[];
-  readonly outputs: Properties;
+/** A record as it is stored: `made` counts the resources of the stack in the order in which they were made. */
+interface Stored extends ResourceRecord {
+  readonly made: number;
 }
 
 /**
- * The records of one stack in one file that root alone can read, replaced whole after each change. A resource is
- * known by type and name: the SDK's mock hook does not hand over its parents, and names are unique in our program.
+ * The records of one stack in a folder that root alone can read, a file each, which is replaced whole: a first run makes
+ * hundreds of records with a bundle in many of them. A resource is known by type and name: the SDK's mock hook does not
+ * hand over its parents, and names are unique in our program.
  */
 export class ResourceState {
-  readonly #path: string;
-  readonly #records: Map<string, ResourceRecord>;
+  readonly #folder: string;
+  readonly #records = new Map<string, Stored>();
   /** What the last complete run exported. */
-  #outputs: Properties;
+  #outputs: Properties = {};
 
-  constructor(path: string) {
-    this.#path = path;
-    const stored: Stored = existsSync(path)
-      ? JSON.parse(readFileSync(path, "utf8"))
-      : { resources: [], outputs: {} };
-    this.#records = new Map(stored.resources.map((record) => [ResourceState.urn(record), record]));
-    this.#outputs = stored.outputs;
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(this.#resources, { recursive: true, mode: 0o700 });
+    if (existsSync(this.#outputFile)) this.#outputs = JSON.parse(readFileSync(this.#outputFile, "utf8"));
+    const stored = readdirSync(this.#resources)
+      .filter((name) => name.endsWith(".json"))
+      .map((name): Stored => JSON.parse(readFileSync(join(this.#resources, name), "utf8")))
+      .sort((a, b) => a.made - b.made);
+    for (const record of stored) this.#records.set(ResourceState.urn(record), record);
+  }
+
+  get #resources(): string {
+    return join(this.#folder, "resources");
+  }
+
+  get #outputFile(): string {
+    return join(this.#folder, "outputs.json");
   }
 
   get outputs(): Properties {
@@ -43,7 +56,7 @@ export class ResourceState {
   keepOutputs(outputs: Properties): void {
     if (isDeepStrictEqual(this.#outputs, outputs)) return;
     this.#outputs = outputs;
-    this.#save();
+    writeWhole(this.#outputFile, JSON.stringify(outputs, null, 1));
   }
 
   static urn({ type, name }: { readonly type: string; readonly name: string }): string {
@@ -60,19 +73,21 @@ export class ResourceState {
   }
 
   put(record: ResourceRecord): void {
-    const present = this.find(record.type, record.name);
-    if (isDeepStrictEqual(present, record)) return;
-    this.#records.set(ResourceState.urn(record), record);
-    this.#save();
+    const urn = ResourceState.urn(record);
+    const present = this.#records.get(urn);
+    const last = [...this.#records.values()].at(-1)?.made ?? 0;
+    const stored = { made: present?.made ?? last + 1, ...record };
+    this.#records.set(urn, stored);
+    writeWhole(this.#file(urn), JSON.stringify(stored, null, 1));
   }
 
   remove(record: ResourceRecord): void {
-    this.#records.delete(ResourceState.urn(record));
-    this.#save();
+    const urn = ResourceState.urn(record);
+    this.#records.delete(urn);
+    rmSync(this.#file(urn), { force: true });
   }
 
-  #save(): void {
-    const stored: Stored = { resources: this.all(), outputs: this.#outputs };
-    writeWhole(this.#path, JSON.stringify(stored, null, 1));
+  #file(urn: string): string {
+    return join(this.#resources, `${createHash("sha256").update(urn).digest("hex").slice(0, 16)}.json`);
   }
 }
