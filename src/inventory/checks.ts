@@ -1,4 +1,6 @@
 /** What must hold between the parts of an inventory, each with a message a part-time administrator can act on. */
+import { type DatabaseUse, databaseUses, partsOf, votersOf } from "./clusters.ts";
+import { extensionPackage, knownExtensions } from "./extensions.ts";
 import type { Application, Cluster, Host, Inventory, StackConfig } from "./schema.ts";
 
 type Problems = string[];
@@ -121,46 +123,77 @@ function roundTrip(inventory: Inventory, a: string, b: string): number | undefin
   return site(a)?.roundTrips[b] ?? site(b)?.roundTrips[a];
 }
 
-/** A quorum's rules: odd, at least three, and as spread and as near as the environment demands. */
-function checkQuorum(inventory: Inventory, cluster: Cluster, members: readonly Host[]): Problems {
+/** A quorum's rules: odd, at least three, and as spread as the environment demands. */
+function checkQuorum(inventory: Inventory, cluster: Cluster, voters: readonly Host[]): Problems {
   const problems: Problems = [];
-  const names = members.map((m) => m.id).join(", ");
-  if (members.length < 3 || members.length % 2 === 0)
+  const names = voters.map((v) => v.id).join(", ");
+  if (voters.length < 3 || voters.length % 2 === 0)
     problems.push(
-      `cluster ${cluster.id} has ${members.length} members (${names}); a quorum needs an odd number, 3 or more: with ${members.length} the loss of one stops ${members.length < 3 ? "it" : "as much as with one fewer"}`,
+      `cluster ${cluster.id} has ${voters.length} votes (${names}); a quorum needs an odd number, 3 or more: with ${voters.length} the loss of one stops ${voters.length < 3 ? "it" : "as much as with one fewer"}`,
     );
   const demands = inventory.placement;
-  const domains = new Set(members.map((m) => m.failureDomain));
+  const domains = new Set(voters.map((v) => v.failureDomain));
   if (domains.size < demands.failureDomains)
     problems.push(
-      `cluster ${cluster.id}: its members ${names} stand in ${domains.size} failure domain(s) (${[...domains].join(", ")}), this environment demands ${demands.failureDomains}; place members on other physical machines, or lower placement.failureDomains`,
+      `cluster ${cluster.id}: its votes ${names} stand in ${domains.size} failure domain(s) (${[...domains].join(", ")}), this environment demands ${demands.failureDomains}; place them on other physical machines, or lower placement.failureDomains`,
     );
-  const providers = new Set(members.map((m) => inventory.sites.find((s) => s.id === m.site)?.provider));
+  const providers = new Set(voters.map((v) => inventory.sites.find((s) => s.id === v.site)?.provider));
   if (providers.size < demands.providers)
     problems.push(
-      `cluster ${cluster.id}: its members ${names} are all with ${[...providers].join(", ")}, this environment demands ${demands.providers} providers; place a member elsewhere, or lower placement.providers`,
+      `cluster ${cluster.id}: its votes ${names} are all with ${[...providers].join(", ")}, this environment demands ${demands.providers} providers; place one elsewhere, or lower placement.providers`,
     );
-  for (const [index, a] of members.entries())
-    for (const b of members.slice(index + 1)) {
-      const time = roundTrip(inventory, a.site, b.site);
-      if (time === undefined)
-        problems.push(
-          `cluster ${cluster.id}: the round-trip time between ${a.site} and ${b.site} is not declared; write it into sites`,
-        );
-      else if (time > demands.roundTrip)
-        problems.push(
-          `cluster ${cluster.id}: ${a.id} and ${b.id} are ${time} ms apart, at most ${demands.roundTrip} ms are allowed between members of a quorum (every commit waits for the slowest); place one of them nearer`,
-        );
-    }
   return problems;
 }
 
+/**
+ * How far away from the others a vote without data may be, milliseconds: etcd's votes tell each other every 100 ms that
+ * they live, and that interval should not be shorter than the way there and back (etcd's guide to tuning).
+ */
+const WITNESS_ROUND_TRIP = 100;
+
+/** Members wait for each other at each commit, a witness only has to be heard in time. */
+function checkDistances(
+  inventory: Inventory,
+  cluster: Cluster,
+  members: readonly Host[],
+  witness?: Host,
+): Problems {
+  const near = inventory.placement.roundTrip;
+  const pairs = members.flatMap((a, index) => [
+    ...members.slice(index + 1).map((b) => [a, b, near, "every commit waits for the slowest"] as const),
+    ...(witness ? [[a, witness, WITNESS_ROUND_TRIP, "it must be heard in time"] as const] : []),
+  ]);
+  return pairs.flatMap(([a, b, limit, why]) => {
+    const time = roundTrip(inventory, a.site, b.site);
+    if (time === undefined)
+      return [
+        `cluster ${cluster.id}: the round-trip time between ${a.site} and ${b.site} is not declared; write it into sites`,
+      ];
+    if (time <= limit) return [];
+    return [
+      `cluster ${cluster.id}: ${a.id} and ${b.id} are ${time} ms apart, at most ${limit} ms are allowed (${why}); place one of them nearer`,
+    ];
+  });
+}
+
+/** Fencing by Proxmox needs one under every member, and a member that is not the host of all the others. */
+function checkFencing(cluster: Cluster, members: readonly Host[]): Problems {
+  if (cluster.software !== "postgresql" || cluster.fencing === "none") return [];
+  return members
+    .filter((member) => member.origin.kind !== "guest")
+    .map(
+      ({ id }) =>
+        `cluster ${cluster.id} is fenced by Proxmox, but its member ${id} is no guest of a Proxmox host; write fencing: "none", or make ${id} a guest`,
+    );
+}
+
 function checkClusters(inventory: Inventory): Problems {
+  const hostNamed = (id: string) => inventory.hosts.find((h) => h.id === id);
   return inventory.clusters.flatMap((cluster) => {
-    const members = cluster.members.map((id) => inventory.hosts.find((h) => h.id === id));
-    const missing = cluster.members.filter((_, i) => members[i] === undefined);
+    const parts = partsOf(cluster);
+    const missing = parts.filter((id) => hostNamed(id) === undefined);
     const twice = doubles(
-      cluster.members,
+      parts,
       (m) => m,
       (m) => m,
     ).map(([name]) => name);
@@ -172,23 +205,61 @@ function checkClusters(inventory: Inventory): Problems {
         ),
         ...twice.map((m) => `cluster ${cluster.id} names its member "${m}" twice; name each once`),
       ];
-    return checkQuorum(inventory, cluster, members as Host[]);
+    const hosts = (ids: readonly string[]): Host[] => ids.flatMap((id) => hostNamed(id) ?? []);
+    const members = hosts(cluster.members);
+    const [witness] = hosts(votersOf(cluster).filter((id) => !cluster.members.includes(id)));
+    return [
+      ...checkQuorum(inventory, cluster, hosts(votersOf(cluster))),
+      ...checkDistances(inventory, cluster, members, witness),
+      ...checkFencing(cluster, members),
+    ];
   });
+}
+
+/** Extensions that Debian 13 has for PostgreSQL 17: of postgresql-17 itself, and of packages of their own. */
+function checkNeeds(inventory: Inventory, { id, needs, cluster }: DatabaseUse): Problems {
+  const found = inventory.clusters.find((c) => c.id === cluster);
+  if (found === undefined)
+    return [`${id} keeps its database in "${cluster}", which is no cluster; declare it in clusters`];
+  const { connections, pool, extensions } = needs;
+  if (found.software !== "postgresql")
+    return connections === undefined && pool === undefined && extensions.length === 0
+      ? []
+      : [
+          `${id}: connections, pool and extensions are for PostgreSQL, but ${cluster} is ${found.software}; remove them`,
+        ];
+  return extensions
+    .filter((name) => extensionPackage(name) === undefined)
+    .map(
+      (name) =>
+        `${id} asks for the extension "${name}", which Debian 13 does not have for PostgreSQL; remove it, or take one of: ${knownExtensions.join(", ")}`,
+    );
+}
+
+function checkDatabases(inventory: Inventory): Problems {
+  const uses = databaseUses(inventory);
+  return [
+    ...uses.flatMap((use) => checkNeeds(inventory, use)),
+    ...doubles(
+      uses,
+      (u) => `${u.id} ${u.cluster}`,
+      (u) => u.id,
+    ).map(([name]) => {
+      const [id, cluster] = name.split(" ");
+      return `the database "${id}" of cluster ${cluster} is taken by two: an application and an entry of databases, or two of one; give one of them another name`;
+    }),
+  ];
 }
 
 function checkApplication(inventory: Inventory, application: Application): Problems {
   const problems: Problems = [];
-  const { id, database, nodes, hostnames } = application;
+  const { id, nodes, hostnames } = application;
   const hosts = new Set(inventory.hosts.map((h) => h.id));
   for (const node of nodes)
     if (!hosts.has(node))
       problems.push(
         `application ${id} has a node "${node}", which is no host; declare the host or name another`,
       );
-  if (!inventory.clusters.some((c) => c.id === database.cluster))
-    problems.push(
-      `application ${id} keeps its database in "${database.cluster}", which is no cluster; declare it in clusters`,
-    );
   const ours = inventory.domains.map((d) => d.name);
   for (const name of hostnames)
     if (!ours.some((domain) => name === domain || name.endsWith(`.${domain}`)))
@@ -223,6 +294,7 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkAddresses(inventory, config),
     ...checkHosts(inventory),
     ...checkClusters(inventory),
+    ...checkDatabases(inventory),
     ...checkApplications(inventory),
   ];
 }

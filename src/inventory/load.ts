@@ -44,6 +44,11 @@ function failureDomain(host: Farm["hosts"][number]): string {
 const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
 
+const inNeedsOrder = <T extends { extensions: string[] }>(needs: T): T => ({
+  ...needs,
+  extensions: needs.extensions.toSorted(),
+});
+
 /**
  * Puts every list in the order of names, so that nothing that is made from an inventory depends on the order in which
  * a farm is written down. Three orders have a meaning and stay: an application's first host name (the one that people
@@ -55,7 +60,11 @@ function inOrder(inventory: Inventory): Inventory {
     sites: inventory.sites.toSorted(byId),
     hosts: inventory.hosts.toSorted(byId),
     clusters: inventory.clusters
-      .map((cluster) => ({ ...cluster, members: cluster.members.toSorted() }))
+      .map((cluster) =>
+        cluster.software === "postgresql"
+          ? { ...cluster, members: cluster.members.toSorted(), replicas: cluster.replicas.toSorted() }
+          : { ...cluster, members: cluster.members.toSorted() },
+      )
       .sort(byId),
     applications: inventory.applications
       .map((application) => {
@@ -64,9 +73,11 @@ function inOrder(inventory: Inventory): Inventory {
           ...application,
           hostnames: first === undefined ? [] : [first, ...others.sort()],
           nodes: application.nodes.toSorted(),
+          database: inNeedsOrder(application.database),
         };
       })
       .sort(byId),
+    databases: inventory.databases.map(inNeedsOrder).sort(byId),
     domains: inventory.domains.toSorted(byName),
     edge: { ...inventory.edge, hosts: inventory.edge.hosts.toSorted() },
     administrators: inventory.administrators

@@ -81,19 +81,51 @@ export const hostSchema = z.strictObject({
   disk: size,
 });
 
-export const clusterSchema = z.strictObject({
+const mariadbSchema = z.strictObject({
   id,
   title,
-  software: z.enum(["mariadb"]),
+  software: z.literal("mariadb"),
   members: z.array(id).min(1),
 });
+
+const postgresqlSchema = z.strictObject({
+  id,
+  title,
+  software: z.literal("postgresql"),
+  /** Hosts with the data and a vote each; one of them takes the writes, another confirms each of them. */
+  members: z.array(id).min(2, "a cluster needs two members: each write is on two machines"),
+  /** A host with a vote and no data, which makes the number of votes odd. */
+  witness: id.optional(),
+  /** Hosts with a copy of the data that may be far away and late: for reading, and for when all members are lost. */
+  replicas: z.array(id).default([]),
+  /**
+   * How the others make sure that a member which they have lost sight of is off. "proxmox": its Proxmox host stops it.
+   * "none": nobody does, so they wait until its right to write has run out.
+   */
+  fencing: z.enum(["none", "proxmox"]).default("none"),
+});
+
+export const clusterSchema = z.discriminatedUnion("software", [mariadbSchema, postgresqlSchema]);
+
+/** What a PostgreSQL cluster is asked for beside a database and its account. */
+const postgresqlNeeds = {
+  /** Connections that the account may hold at once, over all nodes. */
+  connections: z.int().min(1).optional(),
+  /** Connections that a pool on each node shares out among more clients (pgbouncer, a transaction at a time). */
+  pool: z.int().min(1).optional(),
+  /** Extensions, such as pg_trgm. */
+  extensions: z.array(z.string().regex(/^[a-z][a-z0-9_-]*$/, "write the extension's name")).default([]),
+};
+
+/** A database that is kept ready, with its account, for an application that the farm does not run yet. */
+export const databaseSchema = z.strictObject({ id, title, cluster: id, ...postgresqlNeeds });
 
 export const applicationSchema = z.strictObject({
   id,
   title,
-  software: z.enum(["mediawiki"]),
+  software: z.enum(["mediawiki", "redmine"]),
   language: z.enum(["en", "ru"]),
-  database: z.strictObject({ cluster: id }),
+  database: z.strictObject({ cluster: id, ...postgresqlNeeds }),
   hostnames: z.array(hostname).min(1),
   nodes: z.array(id).min(1),
   storage: z.strictObject({
@@ -124,6 +156,7 @@ export const farmSchema = z.strictObject({
   hosts: z.array(hostSchema).min(1),
   clusters: z.array(clusterSchema).default([]),
   applications: z.array(applicationSchema).default([]),
+  databases: z.array(databaseSchema).default([]),
   domains: z.array(z.strictObject({ name: hostname })).default([]),
   /** Hosts that take users' requests and pass them to the live nodes of an application. */
   edge: z.strictObject({ hosts: z.array(id) }).default({ hosts: [] }),
@@ -155,6 +188,8 @@ export const configSchema = z.strictObject({
 
 export type Site = z.output<typeof siteSchema>;
 export type Cluster = z.output<typeof clusterSchema>;
+export type MariaDbCluster = Extract<Cluster, { software: "mariadb" }>;
+export type PostgresCluster = Extract<Cluster, { software: "postgresql" }>;
 export type Application = z.output<typeof applicationSchema>;
 export type Administrator = z.output<typeof administratorSchema>;
 /** A farm as it is written in stacks/. */

@@ -93,14 +93,14 @@ const refused: [string, Change, RegExp][] = [
     (farm) => {
       farm.clusters![0]!.members = ["db1", "db2"];
     },
-    /cluster mariadb has 2 members \(db1, db2\); a quorum needs an odd number, 3 or more/,
+    /cluster mariadb has 2 votes \(db1, db2\); a quorum needs an odd number, 3 or more/,
   ],
   [
     "a quorum in one failure domain where three are demanded",
     (farm) => {
       farm.placement.failureDomains = 3;
     },
-    /its members db1, db2, db3 stand in 1 failure domain\(s\) \(zhelezo1\), this environment demands 3/,
+    /its votes db1, db2, db3 stand in 1 failure domain\(s\) \(zhelezo1\), this environment demands 3/,
   ],
   [
     "a quorum with one provider where two are demanded",
@@ -163,7 +163,7 @@ const refused: [string, Change, RegExp][] = [
     (farm) => {
       farm.applications![0]!.database.cluster = "oracle";
     },
-    /application pravka keeps its database in "oracle", which is no cluster/,
+    /pravka keeps its database in "oracle", which is no cluster/,
   ],
   [
     "a host name outside of our domains",

@@ -48,6 +48,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     packageProxy: undefined,
     nameservers: [],
     adopt: [],
+    databases: [],
     versions: {},
   };
   return { inventory, cluster };
