@@ -176,7 +176,7 @@ function checkDistances(
   });
 }
 
-/** Fencing by Proxmox needs one under every member, and a member that is not the host of all the others. */
+/** Fencing by Proxmox needs a Proxmox host under every member. */
 function checkFencing(cluster: Cluster, members: readonly Host[]): Problems {
   if (cluster.software !== "postgresql" || cluster.fencing === "none") return [];
   return members
