@@ -72,8 +72,8 @@ export async function setScene(
   farm: TwinFarm,
   drill: Drill | RefusedDrill,
   names: readonly string[],
+  cluster = drilledCluster(farm),
 ): Promise<Scene> {
-  const cluster = drilledCluster(farm);
   const scene = { farm, cluster, targets: await targetsOf(farm, cluster, drill, names) };
   if ("fault" in drill) drill.fault.refuseTargets?.(scene);
   return scene;
@@ -95,7 +95,8 @@ async function undo(scene: Scene, drill: Drill): Promise<void> {
 /** Does what may break the farm; however that ends, the fault is undone before this returns. */
 async function undoneAfter<T>(scene: Scene, drill: Drill, work: () => Promise<T>): Promise<T> {
   const since = new Date().toISOString();
-  writeDown(scene.farm.stack, { drill: drill.name, targets: scene.targets, since });
+  const { cluster, targets } = scene;
+  writeDown(scene.farm.stack, { drill: drill.name, cluster: cluster.id, targets, since });
   let result: T;
   try {
     result = await work();
@@ -137,7 +138,8 @@ async function underFault(
   signal.throwIfAborted();
   const evidence = await drill.fault.prove(scene);
   say(`in force: ${evidence}`);
-  await pause(drill.seconds * 1000, undefined, { signal });
+  const seconds = drill.lasts === "until noticed" ? scene.cluster.noticesWithin : 0;
+  await pause(seconds * 1000, undefined, { signal });
   say("undone now");
   return { evidence, stretch: { from, to: Date.now() } };
 }
