@@ -26,10 +26,10 @@ interface Entry {
 export interface Drill extends Entry {
   readonly fault: Fault;
   /**
-   * How long the fault stays in force once it is proven: until the cluster has surely noticed it and gone on without the
-   * target, or no longer than that.
+   * Seconds for which the fault stays in force once it is proven; or until the cluster has surely noticed it and gone on
+   * without the target.
    */
-  readonly lasts: "until noticed" | "a moment";
+  readonly lasts: "until noticed" | number;
   readonly expects: Expectation;
 }
 
@@ -37,6 +37,9 @@ export interface Drill extends Entry {
 export interface RefusedDrill extends Entry {
   refusal(scene: Scene): Promise<string>;
 }
+
+/** A power failure that is over at once: the machines boot together. */
+const AT_ONCE = 0;
 
 const FAR = { roundTrip: 100, loss: 0.01 };
 
@@ -55,7 +58,7 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
   {
     name: "hand-over",
     title: { en: "writes handed over, as planned", ru: "запись передана другому узлу, по плану" },
-    ...{ targets: "writer", fault: handedOver, lasts: "a moment", expects: { oneRetry: true } },
+    ...{ targets: "writer", fault: handedOver, lasts: AT_ONCE, expects: { oneRetry: true } },
   },
   {
     name: "pause",
@@ -96,7 +99,7 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
   {
     name: "all-at-once",
     title: { en: "machines killed together, booted together", ru: "машины убиты и включены разом" },
-    ...{ targets: "members", fault: killed, lasts: "a moment", expects: {} },
+    ...{ targets: "members", fault: killed, lasts: AT_ONCE, expects: {} },
   },
   {
     name: "power-cut",
@@ -104,7 +107,7 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
       en: "power cut together, unflushed writes gone",
       ru: "питание пропало разом, несброшенное потеряно",
     },
-    ...{ targets: "members", fault: withoutPower, lasts: "a moment", expects: {} },
+    ...{ targets: "members", fault: withoutPower, lasts: AT_ONCE, expects: {} },
   },
   {
     name: "power-cut-control",
@@ -112,7 +115,7 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
       en: "the same without flushing at commit: must lose writes",
       ru: "то же без сброса на диск: записи должны пропасть",
     },
-    ...{ targets: "members", fault: withoutFlushing, lasts: "a moment", expects: { loses: true } },
+    ...{ targets: "members", fault: withoutFlushing, lasts: AT_ONCE, expects: { loses: true } },
   },
   {
     name: "clock-jump",
