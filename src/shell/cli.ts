@@ -137,20 +137,29 @@ twin
     await down(stack, options.purge === true);
   });
 
+interface DrillOptions {
+  readonly cluster?: string;
+  readonly target?: string[];
+  readonly runs: number;
+  readonly stack: string;
+}
+
 program
   .command("drill")
   .description("break the twin under a stream of writes, put it back, and tell what was refused and lost")
   .argument("<name>", "a drill, `all`, or `list`, which shows them")
+  .option("--cluster <name>", "the database cluster, in place of the first that is declared")
   .option("--target <hosts...>", "the hosts to break, in place of the drill's own")
   .option("--runs <count>", "how often", parseRuns, 1)
   .option("--stack <stack>", "the stack", DEFAULT_STACK)
-  .action(async (name: string, options: { target?: string[]; runs: number; stack: string }) => {
+  .action(async (name: string, options: DrillOptions) => {
     const { drill, listDrills } = await import("../twin/drills/command.ts");
     if (name === "list") process.stdout.write(listDrills());
     else
       process.exitCode = await drill(options.stack, name, {
         targets: options.target ?? [],
         runs: options.runs,
+        ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
       });
   });
 

@@ -156,3 +156,16 @@ test("a cluster that takes no writes again fails", () => {
   );
   assert.deepEqual(judge(checked, {}), ["no write was acknowledged after the fault was undone"]);
 });
+
+test("where one retry has to help, two failures in a row fail the drill", () => {
+  const judged = (outcomes: Outcome[]): string[] => {
+    const there = outcomes.flatMap((outcome, index) => (outcome === "ok" ? [index + 1] : []));
+    return judge(checkRecord({ attempts: attempts(outcomes), reads: [] }, [copy(rows(...there))], fault), {
+      oneRetry: true,
+    });
+  };
+  assert.deepEqual(judged(["ok", "unsent", "ok", "doubt", "ok", "ok"]), []);
+  assert.deepEqual(judged(["ok", "unsent", "refused", "ok", "ok"]), [
+    "1 writes failed, and so did the next try",
+  ]);
+});

@@ -86,7 +86,7 @@ test("names of drills are unique and fit a file name; a wrong one is told the ri
   assert.equal(new Set(drills.map((drill) => drill.name)).size, drills.length);
   for (const { name } of drills) assert.match(name, /^[a-z-]+$/);
   assert(!drills.some(({ name }) => name === "all" || name === "list"), "words of the command line");
-  assert.throws(() => drillNamed("flood"), { exitCode: 2, remedy: /name one of: kill, pause/ });
+  assert.throws(() => drillNamed("flood"), { exitCode: 2, remedy: /name one of: kill, process-kill/ });
 });
 
 test("a clock jump is refused with what the kernel says", () => {

@@ -5,8 +5,8 @@ import { openRunningFarm, type TwinFarm } from "../farm.ts";
 import { awaitHealth } from "../health.ts";
 import { lockStack } from "../machines/lock.ts";
 import { ensurePrerequisites } from "../machines/prerequisites.ts";
-import { drilledCluster } from "./cluster.ts";
-import { type Drill, drillNamed, drills, type RefusedDrill } from "./drills.ts";
+import { type DrilledCluster, drilledCluster } from "./cluster.ts";
+import { type Drill, drillNamed, drills, drillsOf, type RefusedDrill } from "./drills.ts";
 import type { Scene } from "./faults/fault.ts";
 import { undoLeftFault, writtenFault } from "./left-over.ts";
 import { terminalReport } from "./report.ts";
@@ -20,17 +20,16 @@ const WELL_AGAIN = 120;
 
 /** What one can ask for, as a table. */
 export function listDrills(): string {
-  const table = new Table({ head: ["drill", "what happens", "to", "s"], style: { head: [], border: [] } });
+  const table = new Table({ head: ["drill", "what happens", "to", "of"], style: { head: [], border: [] } });
   for (const drill of drills) {
-    const seconds = "fault" in drill ? String(drill.seconds) : "–";
     table.push([
       drill.name,
       drill.title.en,
       drill.targets === "writer" ? "the writer" : "all members",
-      seconds,
+      drill.software ?? "any cluster",
     ]);
   }
-  return `${table}\nAll in one: farm drill all. Others than those: --target HOST…\n`;
+  return `${table}\nAll in one: farm drill all. Another cluster than the first: --cluster NAME. Others than those: --target HOST…\n`;
 }
 
 /** Says each line with the seconds since the beginning; a reader that has gone is no reason to stop half-way. */
@@ -67,6 +66,7 @@ const told = (run: Run): string => {
 /** One run. What goes wrong in it is its result, unless the run was interrupted or asked for in a wrong way. */
 async function runOnce(
   farm: TwinFarm,
+  cluster: DrilledCluster,
   drill: Drill,
   targets: readonly string[],
   watch: Watch,
@@ -75,7 +75,7 @@ async function runOnce(
   const began = new Date().toISOString();
   let scene: Scene | undefined;
   try {
-    scene = await setScene(farm, drill, targets);
+    scene = await setScene(farm, drill, targets, cluster);
     const { run, record } = await runDrill(scene, drill, watch);
     watch.say(told(run));
     results.addRun(run, record);
@@ -93,6 +93,8 @@ async function runOnce(
 }
 
 interface Options {
+  /** Name of the cluster; the first that is declared where none is given. */
+  readonly cluster?: string;
   readonly targets: readonly string[];
   /** How often each drill is done. */
   readonly runs: number;
@@ -101,6 +103,7 @@ interface Options {
 /** Does the drills that were asked for, one after another. */
 async function runAll(
   farm: TwinFarm,
+  cluster: DrilledCluster,
   asked: readonly (Drill | RefusedDrill)[],
   { targets, runs }: Options,
   watch: Watch,
@@ -113,12 +116,12 @@ async function runAll(
   }
   for (const drill of asked) {
     if (!("fault" in drill)) {
-      results.addRefusal(drill.name, await drill.refusal(await setScene(farm, drill, targets)));
+      results.addRefusal(drill.name, await drill.refusal(await setScene(farm, drill, targets, cluster)));
       continue;
     }
     for (let run = 1; run <= runs; run += 1) {
       watch.say(`── ${drill.name}, run ${run} of ${runs}`);
-      await runOnce(farm, drill, targets, watch, results);
+      await runOnce(farm, cluster, drill, targets, watch, results);
     }
   }
 }
@@ -141,16 +144,24 @@ function finish(results: Results, began: number): number {
 export async function drill(stack: string, name: string, options: Options): Promise<number> {
   if (name === "all" && options.targets.length > 0)
     throw new FarmError("each drill has targets of its own", "name targets for one drill, not for all", 2);
-  const asked = name === "all" ? drills : [drillNamed(name)];
+  const named = name === "all" ? undefined : drillNamed(name);
   const farm = await openRunningFarm(stack);
+  const cluster = drilledCluster(farm, options.cluster);
+  const asked = drillsOf(cluster.software).filter((drill) => named === undefined || drill === named);
+  if (asked.length === 0)
+    throw new FarmError(
+      `${name} is a drill of ${named?.software}, and ${cluster.id} is ${cluster.software}`,
+      "name another cluster: --cluster NAME",
+      2,
+    );
   await ensurePrerequisites();
   const began = performance.now();
   const lock = await lockStack(stack, `farm drill ${name}`);
   const say = teller();
   const { signal, dispose } = onEnding(say);
-  const results = new Results(stack, drilledCluster(farm).id, name);
+  const results = new Results(stack, cluster.id, name);
   try {
-    await runAll(farm, asked, options, { say, signal }, results);
+    await runAll(farm, cluster, asked, options, { say, signal }, results);
   } catch (error) {
     finish(results, began);
     if (!signal.aborted || writtenFault(stack) !== undefined) throw error;

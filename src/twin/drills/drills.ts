@@ -1,16 +1,21 @@
 /** All drills there are. */
+import type { Cluster } from "../../inventory/schema.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { clockRefusal } from "./faults/clock.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { distance } from "./faults/distance.ts";
 import type { Fault, Scene } from "./faults/fault.ts";
+import { handedOver } from "./faults/hand-over.ts";
 import { cutFromEachOther, cutFromMembers, isolated } from "./faults/partition.ts";
 import { paused } from "./faults/pause.ts";
 import { killed, withoutFlushing, withoutPower } from "./faults/power.ts";
+import { processKilled } from "./faults/process.ts";
 import type { Expectation } from "./record.ts";
 
 interface Entry {
   readonly name: string;
+  /** The kind of cluster that it is for; any where none is given. */
+  readonly software?: Cluster["software"];
   /** What happens to the targets. */
   readonly title: { readonly en: string; readonly ru: string };
   /** Who the targets are unless they are named. */
@@ -20,8 +25,11 @@ interface Entry {
 /** A fault under a stream of writes, and what is expected of the cluster. */
 export interface Drill extends Entry {
   readonly fault: Fault;
-  /** Seconds for which the fault stays in force once it is proven. */
-  readonly seconds: number;
+  /**
+   * Seconds for which the fault stays in force once it is proven; or until the cluster has surely noticed it and gone on
+   * without the target.
+   */
+  readonly lasts: "until noticed" | number;
   readonly expects: Expectation;
 }
 
@@ -30,8 +38,6 @@ export interface RefusedDrill extends Entry {
   refusal(scene: Scene): Promise<string>;
 }
 
-/** Longer than a cluster needs to notice a fault and to go on without the target (7 s were measured). */
-const LONG_ENOUGH = 10;
 /** A power failure that is over at once: the machines boot together. */
 const AT_ONCE = 0;
 
@@ -42,12 +48,22 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
   {
     name: "kill",
     title: { en: "machine killed, booted again", ru: "машина убита и снова включена" },
-    ...{ targets: "writer", fault: killed, seconds: LONG_ENOUGH, expects: {} },
+    ...{ targets: "writer", fault: killed, lasts: "until noticed", expects: {} },
+  },
+  {
+    name: "process-kill",
+    title: { en: "the server's process killed", ru: "процесс сервера убит" },
+    ...{ targets: "writer", fault: processKilled, lasts: "until noticed", expects: {} },
+  },
+  {
+    name: "hand-over",
+    title: { en: "writes handed over, as planned", ru: "запись передана другому узлу, по плану" },
+    ...{ targets: "writer", fault: handedOver, lasts: AT_ONCE, expects: { oneRetry: true } },
   },
   {
     name: "pause",
     title: { en: "machine stands still, then goes on", ru: "машина замирает и оживает" },
-    ...{ targets: "writer", fault: paused, seconds: LONG_ENOUGH, expects: {} },
+    ...{ targets: "writer", fault: paused, lasts: "until noticed", expects: {} },
   },
   {
     name: "partition-one",
@@ -55,17 +71,17 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
       en: "cut off from the other members; clients still reach it",
       ru: "отрезан от остальных узлов, но не от клиентов",
     },
-    ...{ targets: "writer", fault: cutFromMembers, seconds: LONG_ENOUGH, expects: {} },
+    ...{ targets: "writer", fault: cutFromMembers, lasts: "until noticed", expects: {} },
   },
   {
     name: "isolate",
     title: { en: "cut off from members and clients", ru: "отрезан от узлов и от клиентов" },
-    ...{ targets: "writer", fault: isolated, seconds: LONG_ENOUGH, expects: {} },
+    ...{ targets: "writer", fault: isolated, lasts: "until noticed", expects: {} },
   },
   {
     name: "partition-majority",
     title: { en: "cut off from each other, no majority left", ru: "отрезаны друг от друга, большинства нет" },
-    ...{ targets: "members", fault: cutFromEachOther, seconds: LONG_ENOUGH, expects: { blocks: true } },
+    ...{ targets: "members", fault: cutFromEachOther, lasts: "until noticed", expects: { blocks: true } },
   },
   {
     name: "distance",
@@ -73,17 +89,17 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
       en: `${FAR.roundTrip} ms round trip, ${FAR.loss * 100} % of frames lost each way`,
       ru: `${FAR.roundTrip} мс туда и обратно, в каждую сторону теряется ${FAR.loss * 100} % кадров`,
     },
-    ...{ targets: "writer", fault: distance(FAR), seconds: LONG_ENOUGH, expects: {} },
+    ...{ targets: "writer", fault: distance(FAR), lasts: "until noticed", expects: {} },
   },
   {
     name: "disk-full",
     title: { en: "disk full", ru: "диск заполнен" },
-    ...{ targets: "writer", fault: diskFull, seconds: LONG_ENOUGH, expects: { bites: true } },
+    ...{ targets: "writer", fault: diskFull, lasts: "until noticed", expects: { bites: true } },
   },
   {
     name: "all-at-once",
     title: { en: "machines killed together, booted together", ru: "машины убиты и включены разом" },
-    ...{ targets: "members", fault: killed, seconds: AT_ONCE, expects: {} },
+    ...{ targets: "members", fault: killed, lasts: AT_ONCE, expects: {} },
   },
   {
     name: "power-cut",
@@ -91,7 +107,7 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
       en: "power cut together, unflushed writes gone",
       ru: "питание пропало разом, несброшенное потеряно",
     },
-    ...{ targets: "members", fault: withoutPower, seconds: AT_ONCE, expects: {} },
+    ...{ targets: "members", fault: withoutPower, lasts: AT_ONCE, expects: {} },
   },
   {
     name: "power-cut-control",
@@ -99,7 +115,7 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
       en: "the same without flushing at commit: must lose writes",
       ru: "то же без сброса на диск: записи должны пропасть",
     },
-    ...{ targets: "members", fault: withoutFlushing, seconds: AT_ONCE, expects: { loses: true } },
+    ...{ targets: "members", fault: withoutFlushing, lasts: AT_ONCE, expects: { loses: true } },
   },
   {
     name: "clock-jump",
@@ -108,6 +124,10 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
     refusal: clockRefusal,
   },
 ];
+
+/** The drills that a kind of cluster has. */
+export const drillsOf = (software: Cluster["software"]): (Drill | RefusedDrill)[] =>
+  drills.filter((drill) => drill.software === undefined || drill.software === software);
 
 /** A drill by its name. Throws a FarmError (exit code 2) that lists the names. */
 export function drillNamed(name: string): Drill | RefusedDrill {

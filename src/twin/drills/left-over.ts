@@ -11,6 +11,7 @@ import { drillNamed } from "./drills.ts";
 export interface WrittenFault {
   /** Name of the drill. */
   readonly drill: string;
+  readonly cluster: string;
   readonly targets: readonly string[];
   /** ISO 8601. */
   readonly since: string;
@@ -47,7 +48,7 @@ export async function undoLeftFault(farm: TwinFarm): Promise<string | undefined>
   if (left === undefined) return undefined;
   const drill = drillNamed(left.drill);
   if (!("fault" in drill)) throw new FarmError(`${left.drill} has no fault that could be undone`);
-  await drill.fault.undo({ farm, cluster: drilledCluster(farm), targets: left.targets });
+  await drill.fault.undo({ farm, cluster: drilledCluster(farm, left.cluster), targets: left.targets });
   strikeOut(farm.stack);
   return nameOf(left);
 }

@@ -204,12 +204,14 @@ export interface Expectation {
   readonly blocks?: boolean;
   /** Some attempts must fail: a fault that the database may not notice at all has shown nothing then. */
   readonly bites?: boolean;
+  /** What failed must have gone through when its client tried once more. */
+  readonly oneRetry?: boolean;
 }
 
 /** What is not as expected, in words; empty when the drill passed. */
 export function judge(
   checked: Checked,
-  { loses = false, blocks = false, bites = false }: Expectation,
+  { loses = false, blocks = false, bites = false, oneRetry = false }: Expectation,
 ): string[] {
   const failures: string[] = [];
   const refuse = (count: number, what: string): void => {
@@ -224,6 +226,7 @@ export function judge(
   refuse(checked.undead, "writes were refused and are there all the same");
   refuse(checked.differing, "rows differ between members");
   if (blocks) refuse(checked.duringFault, "writes were acknowledged although no member had a majority");
+  if (oneRetry) refuse(checked.failedTwice, "writes failed, and so did the next try");
   if (bites && checked.acknowledged === checked.attempts)
     failures.push("every write was acknowledged, so the database has not noticed the fault");
   if (checked.afterFault === 0) failures.push("no write was acknowledged after the fault was undone");

@@ -4,6 +4,9 @@ import { namedHost } from "../../operate/farm.ts";
 import { FarmError } from "../../shell/errors.ts";
 import type { TwinFarm } from "../farm.ts";
 import { awaitHealth } from "../health.ts";
+import { isRunning } from "../machines/inside.ts";
+import { bootAgain } from "../machines/machine.ts";
+import { servePct } from "../machines/pct.ts";
 import { type DrilledCluster, drilledCluster } from "./cluster.ts";
 import type { Drill, RefusedDrill } from "./drills.ts";
 import type { Scene } from "./faults/fault.ts";
@@ -72,17 +75,24 @@ export async function setScene(
   farm: TwinFarm,
   drill: Drill | RefusedDrill,
   names: readonly string[],
+  cluster = drilledCluster(farm),
 ): Promise<Scene> {
-  const cluster = drilledCluster(farm);
   const scene = { farm, cluster, targets: await targetsOf(farm, cluster, drill, names) };
   if ("fault" in drill) drill.fault.refuseTargets?.(scene);
   return scene;
+}
+
+/** Boots those of the cluster's machines that are off: one that was lost may have been switched off by the others. */
+async function bootFenced({ farm, cluster }: Scene): Promise<void> {
+  const off = cluster.members.filter((host) => !isRunning(farm.stack, host));
+  await Promise.all(off.map((host) => bootAgain(farm.stack, host)));
 }
 
 async function undo(scene: Scene, drill: Drill): Promise<void> {
   const { stack } = scene.farm;
   try {
     await drill.fault.undo(scene);
+    await bootFenced(scene);
   } catch (error) {
     throw new FarmError(
       `the fault of ${drill.name} could not be undone: ${(error as Error).message}`,
@@ -95,7 +105,8 @@ async function undo(scene: Scene, drill: Drill): Promise<void> {
 /** Does what may break the farm; however that ends, the fault is undone before this returns. */
 async function undoneAfter<T>(scene: Scene, drill: Drill, work: () => Promise<T>): Promise<T> {
   const since = new Date().toISOString();
-  writeDown(scene.farm.stack, { drill: drill.name, targets: scene.targets, since });
+  const { cluster, targets } = scene;
+  writeDown(scene.farm.stack, { drill: drill.name, cluster: cluster.id, targets, since });
   let result: T;
   try {
     result = await work();
@@ -137,7 +148,8 @@ async function underFault(
   signal.throwIfAborted();
   const evidence = await drill.fault.prove(scene);
   say(`in force: ${evidence}`);
-  await pause(drill.seconds * 1000, undefined, { signal });
+  const seconds = drill.lasts === "until noticed" ? scene.cluster.noticesWithin : drill.lasts;
+  await pause(seconds * 1000, undefined, { signal });
   say("undone now");
   return { evidence, stretch: { from, to: Date.now() } };
 }
@@ -156,9 +168,15 @@ export async function runDrill(
   const { say, signal } = watch;
   const began = new Date().toISOString();
   await awaitHealth(farm, WELL_BEFORE, { signal });
-  const table = await cluster.makeTable();
+  // The others may have a lost member's machine stopped by its Proxmox host.
+  const hypervisors = await Promise.all(
+    farm.inventory.hosts
+      .filter(({ origin }) => origin.kind === "dedicated" && origin.hypervisor !== undefined)
+      .map((host) => servePct(farm.stack, host.id)),
+  );
   let stream: Stream | undefined;
   try {
+    const table = await cluster.makeTable();
     const { evidence, stretch } = await undoneAfter(scene, drill, async () => {
       await drill.fault.prepare?.(scene);
       stream = await startStream(farm, cluster, table);
@@ -176,5 +194,6 @@ export async function runDrill(
     return { run: { drill: drill.name, targets, began, evidence, wholeAfter, checked, failures }, record };
   } finally {
     stream?.abandon();
+    await Promise.all(hypervisors.map((server) => server.close()));
   }
 }

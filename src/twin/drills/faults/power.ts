@@ -42,10 +42,7 @@ export const withoutFlushing: Fault = {
     await cluster.setFlushing(cluster.members, false);
   },
   async undo(scene) {
-    const { cluster, farm } = scene;
-    // Those that were not cut off, be it that the drill ended before it came to that, have not forgotten it.
-    const remembering = cluster.members.filter((member) => isRunning(farm.stack, member));
     await withoutPower.undo(scene);
-    await cluster.setFlushing(remembering, true);
+    await scene.cluster.setFlushing(scene.cluster.members, true);
   },
 };
