@@ -1,5 +1,6 @@
 /** Which host plays which roles: the one place where the inventory's words become work. */
 import { mediawiki } from "../apps/mediawiki.ts";
+import { redmine } from "../apps/redmine.ts";
 import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
@@ -14,7 +15,7 @@ import { databasePassword } from "../roles/secrets.ts";
 import { web } from "../roles/web.ts";
 
 const memberRoles: Record<Cluster["software"], ClusterRole> = { mariadb: mariadbMember };
-const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki };
+const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki, redmine };
 
 /** The databases that applications keep in a cluster, and their accounts: one each, of the application's name. */
 function databases(context: RoleContext, cluster: Cluster): Contribution {

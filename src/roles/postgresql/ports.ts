@@ -10,3 +10,8 @@ export const ETCD_PEER_PORT = 2380;
 export const FENCE_PORT = 8010;
 /** On a Proxmox host: stop one of its guests. */
 export const STOP_PORT = 8011;
+
+/** Where applications find the primary: their host's own proxy. */
+export const PROXY_PORT = 5432;
+/** A pool in front of the proxy, where an application declares one. */
+export const POOL_PORT = 6432;
