@@ -63,7 +63,7 @@ interface Size {
 }
 
 /**
- * A quarter of the memory is Redmine's: a process in use was measured at 240 MB. Where the account's connections to the
+ * A quarter of the memory is Redmine's: a process was measured at 262 MB after 540 pages. Where the account's connections to the
  * database are limited, each node has its part of them, two of which are the setup's.
  */
 function sizeOf(host: Host, { database: { connections, pool }, nodes }: Application): Size {
