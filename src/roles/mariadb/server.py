@@ -121,6 +121,24 @@ def catch_up():
     return done.returncode == 0
 
 
+def read_alone():
+    """Lets new sessions read what is here as it is: this member takes all writes. Returns whether that was done."""
+    return _set_global("wsrep_sync_wait = 0")
+
+
+def read_with_others():
+    """Makes new sessions wait, at each read, for what the cluster has committed until then."""
+    _set_global("wsrep_sync_wait = 1")
+
+
+def _set_global(setting):
+    try:
+        done = subprocess.run([*CLIENT, "-e", f"SET GLOBAL {setting}"], capture_output=True, timeout=2)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
 def drop_clients():
     """Ends the sessions of clients from other hosts; those by the unix socket stay."""
     # A member that is not Primary neither answers a SELECT nor does a KILL in a session that takes part in Galera.
