@@ -1,6 +1,7 @@
 """The MariaDB server of this host as the daemon sees and handles it: systemd, the data directory, a status client."""
 
 import fcntl
+import hashlib
 import os
 import pathlib
 import re
@@ -18,6 +19,10 @@ GRASTATE = pathlib.Path("/var/lib/mysql/grastate.dat")
 BOOTSTRAP = pathlib.Path("/run/farm-galera/bootstrap")
 # There while this member is about to be restarted, so that another takes the writes first.
 LEAVING = pathlib.Path("/run/farm-galera/leaving")
+# With what configuration and program the server was started last.
+STARTED = pathlib.Path("/run/farm-galera/started")
+CONFIG = pathlib.Path("/etc/mysql/mariadb.conf.d/80-farm.cnf")
+PROGRAM = pathlib.Path("/usr/sbin/mariadbd")
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 # Sixteen of the largest transactions that MediaWiki makes (2 MiB of text, twice, and its indexes).
 ROOM_BYTES = 64 << 20
@@ -211,9 +216,20 @@ def obstacle():
     return None if installed == "installed" else "the package mariadb-server is being installed or upgraded"
 
 
+def present():
+    """What a server that is started now would run with."""
+    return f"{hashlib.sha256(CONFIG.read_bytes()).hexdigest()} {PROGRAM.stat().st_mtime_ns}"
+
+
+def is_outdated():
+    """Whether the server was started with another configuration or program than is here."""
+    return not STARTED.exists() or STARTED.read_text() != present()
+
+
 def start():
     """Starts the server as one that joins."""
     BOOTSTRAP.unlink(missing_ok=True)
+    STARTED.write_text(present())
     return _systemctl("start", "--no-block", UNIT)
 
 
@@ -226,6 +242,7 @@ def bootstrap():
             file.truncate()
             os.fsync(file.fileno())
     BOOTSTRAP.write_text("_WSREP_NEW_CLUSTER=--wsrep-new-cluster\n")
+    STARTED.write_text(present())
     return _systemctl("start", "--no-block", UNIT)
 
 
