@@ -20,6 +20,8 @@ export interface ProxyWay {
   readonly check: { readonly port: number; readonly uri: string; readonly every: string };
   /** What becomes of sessions with a target that is no longer to be used: a sentence for the configuration. */
   readonly sessions: string;
+  /** How long a new session waits while no target is up, seconds; without it, it is refused at once. */
+  readonly hold?: number;
   /** Name of the probe by which a client host is unwell while the way leads nowhere; no name, no probe. */
   readonly probe?: string;
 }

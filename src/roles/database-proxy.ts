@@ -1,12 +1,24 @@
 /** The local ways to a database cluster: 127.0.0.1 on every host that uses it, so no load balancer can be lost. */
+import { readFileSync } from "node:fs";
 import type { ClusterKind, ProxyWay } from "../clusters/kind.ts";
 import { kindOf } from "../clusters/kinds.ts";
+import { file } from "../host/entries.ts";
 import type { ConnectState } from "../host/state.ts";
 import type { Cluster } from "../inventory/schema.ts";
 import type { ClusterRole } from "./role.ts";
 
+const HOLD = "/etc/farm/database-proxy/hold.lua";
+/** From beside the configuration, be it a staged copy. */
+const LOAD_HOLD = "\n    default-path config\n    lua-load hold.lua";
+const hold = readFileSync(new URL("./database-proxy/hold.lua", import.meta.url), "utf8");
+
 /** Where applications find the cluster that they use. */
 export const PROXY_ADDRESS = "127.0.0.1";
+
+/** The longer delay is HAProxy's own limit for such rules. */
+const holdLines = (name: string, seconds: number): string => `
+    tcp-request inspect-delay ${seconds + 5}s
+    tcp-request content lua.hold ${name} ${seconds}`;
 
 /**
  * One way. The members themselves say who is to be used, in answer to `check`: so all proxies send writes to the same one,
@@ -14,12 +26,15 @@ export const PROXY_ADDRESS = "127.0.0.1";
  * after one of them restarts, and with two writers Galera loses updates (Jepsen, March 2026). A proxy cut off from the
  * writer alone refuses rather than write elsewhere.
  */
-function section(kind: ClusterKind, { name, port, targets, balance, check, sessions }: ProxyWay): string {
+function section(
+  kind: ClusterKind,
+  { name, port, targets, balance, check, sessions, hold }: ProxyWay,
+): string {
   // HAProxy 3.0.11 takes tcp-ut from the server's own line alone; default-server's is ignored (seen with strace).
   const servers = targets.map((t) => `    server ${t.id} ${t.mesh}:${kind.port} tcp-ut 3s`);
   return `listen ${name}
     bind ${PROXY_ADDRESS}:${port}
-    balance ${balance}
+    balance ${balance}${hold === undefined ? "" : holdLines(name, hold)}
     retries 5
     option redispatch 1
     option httpchk
@@ -34,7 +49,7 @@ ${servers.join("\n")}
 /** All of HAProxy's configuration for one cluster. */
 function config(kind: ClusterKind, cluster: Cluster, ways: readonly ProxyWay[]): string {
   return `# Database cluster ${cluster.id}
-global
+global${ways.some(({ hold }) => hold !== undefined) ? LOAD_HOLD : ""}
     stats socket /run/farm-database-proxy-${cluster.id}/stats.sock mode 600 level admin
     log stderr format raw local0 notice
     maxconn 4096
@@ -101,6 +116,7 @@ export const databaseProxy: ClusterRole = ({ inventory, host }, cluster) => {
   const name = `farm-database-proxy-${cluster.id}`;
   const configPath = `/etc/farm/database-proxy/${cluster.id}.cfg`;
   const unitPath = `/etc/systemd/system/${name}.service`;
+  const holding = ways.some((way) => way.hold !== undefined) ? [file(HOLD, hold)] : [];
   return {
     role: service,
     packages: ["haproxy", "python3"],
@@ -117,6 +133,7 @@ export const databaseProxy: ClusterRole = ({ inventory, host }, cluster) => {
         validate: "haproxy -c -q -f %s",
       },
       { path: unitPath, owner: "root:root", mode: "0644", content: unit(cluster, configPath) },
+      ...holding,
     ],
     units: [
       {
@@ -125,7 +142,7 @@ export const databaseProxy: ClusterRole = ({ inventory, host }, cluster) => {
         enabled: true,
         restartOn: [unitPath],
         // HAProxy executes itself anew when it is reloaded, so that a new version takes over without a break.
-        reloadOn: [configPath, "package:haproxy"],
+        reloadOn: [configPath, "package:haproxy", ...holding.map(({ path }) => path)],
       },
     ],
     listens: ways.map(({ port }) => ({ service, protocol: "tcp", port, reach: "local" })),

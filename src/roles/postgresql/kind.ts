@@ -67,6 +67,8 @@ export const postgresql: ClusterKind = {
       check: { port: REST_PORT, uri: "/primary", every: "500ms" },
       sessions:
         "A former primary that lives ends its clients' sessions itself: PostgreSQL restarts as a copy.",
+      // The longest that a planned hand-over takes, twice.
+      hold: 4,
       probe: `way to the primary of ${cluster.id}`,
     },
     {
