@@ -62,6 +62,8 @@ export interface ClusterKind {
   readonly part: (context: RoleContext, cluster: Cluster) => readonly Contribution[];
   /** What a host needs for clusters that it has no part in, such as one whose guests have. */
   readonly beside?: (context: RoleContext) => readonly Contribution[];
+  /** What a host needs besides its proxy whose applications use such a cluster. */
+  readonly client?: (context: RoleContext, cluster: Cluster) => readonly Contribution[];
   readonly ways: (inventory: Inventory, cluster: Cluster) => readonly ProxyWay[];
   /** Shell command that exits 0 when a server takes clients there, which needs no account. python3 is all it uses. */
   readonly answers: (address: string, port: number) => string;

@@ -1,6 +1,7 @@
 /** Which host plays which roles: the one place where the inventory's words become work. */
 import { mediawiki } from "../apps/mediawiki.ts";
 import { kindOf, kinds } from "../clusters/kinds.ts";
+import { passwordOf } from "../clusters/password.ts";
 import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import { databasesOf, partsOf } from "../inventory/clusters.ts";
@@ -11,7 +12,6 @@ import { databaseProxy } from "../roles/database-proxy.ts";
 import { edge } from "../roles/edge.ts";
 import { hypervisor } from "../roles/hypervisor.ts";
 import type { ApplicationRole, RoleContext } from "../roles/role.ts";
-import { passwordOf } from "../roles/secrets.ts";
 import { web } from "../roles/web.ts";
 
 const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki };
@@ -56,7 +56,7 @@ export function contributionsOf(context: RoleContext): Contribution[] {
     base(context),
     ...(host.origin.kind === "dedicated" && host.origin.hypervisor ? [hypervisor(context)] : []),
     ...clusterParts(context),
-    ...clientOf.map((c) => databaseProxy(context, c)),
+    ...clientOf.flatMap((c) => [databaseProxy(context, c), ...(kindOf(c).client?.(context, c) ?? [])]),
     ...(applications.length > 0 ? [web(context)] : []),
     ...applications.flatMap((a) => [applicationRoles[a.software](context, a), applicationNode(context, a)]),
     ...(inventory.edge.hosts.includes(host.id) ? [edge(context)] : []),

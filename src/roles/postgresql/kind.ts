@@ -3,6 +3,8 @@ import type { ClusterKind, MemberState, StateQuestion } from "../../clusters/kin
 import { dataHostsOf, votersOf } from "../../inventory/clusters.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { Cluster, Host, Inventory, PostgresCluster } from "../../inventory/schema.ts";
+import { pgbouncer } from "../pgbouncer.ts";
+import { answers, loginOf } from "./client.ts";
 import { fencedGuests, fencer } from "./fencing.ts";
 import { postgresData } from "./member.ts";
 import { CLIENT_PORT, ETCD_CLIENT_PORT, PROXY_PORT, READ_PROXY_PORT, REST_PORT } from "./ports.ts";
@@ -56,6 +58,7 @@ export const postgresql: ClusterKind = {
     ...(votersOf(cluster).includes(context.host.id) ? fencer(context, postgres(cluster)) : []),
   ],
   beside: fencedGuests,
+  client: pgbouncer,
 
   ways: (inventory, cluster) => [
     {
@@ -80,9 +83,7 @@ export const postgresql: ClusterKind = {
       sessions: "A copy that falls behind, or becomes the primary, keeps the sessions that it has.",
     },
   ],
-  // An SSLRequest, which is answered by one letter, yes or no, before it comes to accounts.
-  answers: (address, port) =>
-    `python3 -c 'import socket; s = socket.create_connection(("${address}", ${port}), 3); s.settimeout(3); s.sendall(bytes.fromhex("0000000804d2162f")); assert s.recv(1) in (b"S", b"N"), "no database answers"'`,
+  answers,
   idle: "PostgreSQL ends no idle session by itself: who was silent for so long is taken for gone.",
 
   database: ({ id, needs }) => ({ engine: "postgresql", name: id, extensions: needs.extensions }),
@@ -92,8 +93,7 @@ export const postgresql: ClusterKind = {
     secret,
     connections: needs.connections,
   }),
-  // A role has one password, so each generation has a role.
-  login: (id, generation) => `${id}_${generation}`,
+  login: loginOf,
 
   questions: (inventory, cluster) => [
     ...dataHosts(inventory, cluster).map(
