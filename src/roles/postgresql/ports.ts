@@ -1,4 +1,4 @@
-/** Ports of a PostgreSQL cluster, all of them on mesh addresses. */
+/** Ports of a PostgreSQL cluster, on mesh addresses but for the last three. */
 
 export const CLIENT_PORT = 5432;
 /** Patroni's HTTP, its customary port: which member is what. */
@@ -11,7 +11,8 @@ export const FENCE_PORT = 8010;
 /** On a Proxmox host: stop one of its guests. */
 export const STOP_PORT = 8011;
 
-/** Where applications find the primary: their host's own proxy. */
+/** On 127.0.0.1 of a client host: the way to the primary, and to copies that are at most 16 MB of changes late. */
 export const PROXY_PORT = 5432;
-/** A pool in front of the proxy, where an application declares one. */
+export const READ_PROXY_PORT = 5433;
+/** There too: a pool in front of the way to the primary, where an application declares one. */
 export const POOL_PORT = 6432;
