@@ -1,0 +1,167 @@
+"""What a host of a PostgreSQL cluster may and should do: pure functions of what all its hosts say of themselves.
+
+`seen` (state.py) has two parts, each by the name of the host, None for one that does not answer:
+
+    votes     waiting  it has no data and waits for the others
+              id, leader, members   its number, the leader's ("0": none), and by peer address the votes that it knows:
+                       id, name, started
+    servers   state    Patroni's word: running, starting, creating replica, stopped…
+              role     primary or replica
+              streaming   it receives from another
+              sync     it confirms each write
+              locked   there is a primary that has the right to write
+              timeline, position   in the log; pending: waits for a restart
+"""
+
+from collections import namedtuple
+
+# Bytes of a piece of the log: initdb's own.
+SEGMENT = 16 << 20
+
+Step = namedtuple("Step", "action why initial", defaults=(None,))
+
+
+def listing(names):
+    return ", ".join(sorted(names))
+
+
+# Votes
+
+def majority(count):
+    return count // 2 + 1
+
+
+def electing(votes):
+    """Names of the votes that know a leader."""
+    return sorted(name for name, vote in votes.items() if vote and not vote["waiting"] and vote["leader"] != "0")
+
+
+def lacking_votes(votes, me):
+    """Why the votes would not be a majority without `me`, or None."""
+    left = [name for name in electing(votes) if name != me]
+    if me not in electing(votes) or len(left) >= majority(len(votes)):
+        return None
+    return f"only {listing(left) or 'no other vote'} of {len(votes)} votes would be left, which is no majority"
+
+
+def join(me, peers, votes, has_data, ready):
+    """
+    How a vote begins. `peers`: peer address of each declared vote by name; `ready`: those that have been seen to wait for
+    the others, without data, since this one waits. Actions: wait, start (with the data it has), new (form the cluster
+    as declared), existing (it was added already), add, replace (its former data is gone) and renew (its data is of a
+    cluster that has gone on without it).
+    """
+    own = peers[me]
+    elected = electing(votes)
+    knowing = {name: votes[name]["members"] for name in elected} or {
+        name: vote["members"] for name, vote in votes.items() if vote and not vote["waiting"]
+    }
+    listed = next((members for members in knowing.values() if members), None)
+    mine = listed.get(own) if listed else None
+    if has_data:
+        if elected and listed and mine is None:
+            return Step("renew", f"{listing(elected)} have gone on without this vote: it joins them anew")
+        return Step("start", "starting with the data that is here")
+    if listed:
+        return _join_running(me, peers, mine, listed, elected)
+    silent = sorted(set(peers) - set(ready) - {me})
+    if not silent:
+        return Step("new", "no host has data yet: forming the cluster", peers)
+    return Step("wait", f"no data here; waiting for {listing(silent)} to vote, or to have none either")
+
+
+def _join_running(me, peers, mine, listed, elected):
+    own = peers[me]
+    names = {member["name"]: url for url, member in listed.items() if member["name"] and url != own}
+    if mine and not mine["started"] and mine["name"]:
+        return Step("new", "the others form the cluster as declared, and this vote is part of it", peers)
+    if not elected:
+        return Step("wait", "the other votes are no majority; waiting for more of them")
+    if mine and not mine["started"]:
+        return Step("existing", "this vote was added already", {**names, me: own})
+    if mine:
+        return Step("replace", "the data of this vote is gone: it joins anew", mine["id"])
+    return Step("add", f"{listing(elected)} vote already: joining them", {**names, me: own})
+
+
+def surplus(peers, votes):
+    """Votes that are not declared any more, as {peer address: number}, once all that are declared vote."""
+    if set(electing(votes)) != set(peers):
+        return {}
+    members = votes[electing(votes)[0]]["members"]
+    return {url: member["id"] for url, member in members.items() if url not in peers.values()}
+
+
+def better_leader(me, seen, members):
+    """Which vote should lead etcd instead of this primary's own, or None. A loss of both at once costs an election more,
+    and an election prolongs the right to write that has to run out."""
+    server, vote = seen["servers"].get(me), seen["votes"].get(me)
+    if not server or server["role"] != "primary" or not vote or vote["waiting"] or vote["leader"] != vote["id"]:
+        return None
+    others = [name for name in electing(seen["votes"]) if name != me]
+    # A vote alone first: it will not be the next primary.
+    return min(others, key=lambda name: (name in members, name), default=None)
+
+
+# Servers
+
+def serving(servers):
+    """Names of those that take queries and know the rest: the primary, and copies that receive."""
+    return sorted(name for name, s in servers.items() if s and s["state"] == "running" and (s["role"] == "primary" or s["streaming"]))
+
+
+def primary(servers):
+    """The one that takes the writes, or None."""
+    return next((name for name in serving(servers) if servers[name]["role"] == "primary" and servers[name]["locked"]), None)
+
+
+def heir(servers, members, me=None):
+    """The member other than `me` that has every acknowledged write, or None."""
+    return next((name for name in serving(servers) if name in members and name != me and servers[name]["sync"]), None)
+
+
+def unready(me, part, seen):
+    """Why this host does not do what it is for, or None."""
+    if part != "replica" and me not in electing(seen["votes"]):
+        vote = seen["votes"][me]
+        if vote is None:
+            return "etcd does not answer here"
+        return "etcd waits for the other hosts" if vote["waiting"] else "etcd has no leader: no majority of the votes is there"
+    if part == "witness":
+        return None
+    server = seen["servers"][me]
+    if server is None:
+        return "Patroni does not answer here"
+    if server["state"] != "running":
+        return f"PostgreSQL is not running here: {server['state']}"
+    if server["role"] == "primary":
+        return None if server["locked"] else "this primary has no right to write"
+    return None if server["streaming"] else "this copy receives nothing from a primary"
+
+
+def objection(me, part, members, seen):
+    """Why the cluster can't do without this host for a while, or None."""
+    no = lacking_votes(seen["votes"], me)
+    # A server that does not serve is not missed, and a change may be its cure.
+    if no or part != "member" or me not in serving(seen["servers"]):
+        return no
+    servers = seen["servers"]
+    away = [name for name in members if name != me and name not in serving(servers)]
+    if away:
+        return f"{listing(away)} {'does' if len(away) == 1 else 'do'} not serve"
+    if servers[me]["role"] == "primary" and heir(servers, members, me) is None:
+        return "no other member has every write yet"
+    if servers[me]["role"] != "primary" and primary(servers) is None:
+        return "no other member takes the writes"
+    return None
+
+
+def hopeless(me, seen, oldest):
+    """Why the copy here will not catch up by itself, or None. `oldest`: the first position that the primary still has."""
+    server = seen["servers"][me]
+    if server is None or server["role"] == "primary" or server["streaming"] or primary(seen["servers"]) is None:
+        return None
+    # A copy asks for the whole segment that it is in.
+    if None in (oldest, server["position"]) or server["position"] - server["position"] % SEGMENT >= oldest:
+        return None
+    return "the primary has not kept what this copy needs"

@@ -1,0 +1,152 @@
+"""What is done to the server of this host: its configuration taken up, a restart without a loss, a switchover."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import host
+from decide import heir, objection, primary, surplus, unready
+from state import server, survey
+
+# Patroni takes up its configuration in a second or two; it may be busy with a copy that begins.
+TAKEN_LIMIT = 60.0
+# A switchover takes about two seconds; Patroni itself waits for a former primary to stop (timings.ts: 8 s).
+SWITCHOVER_LIMIT = 60.0
+# A restart replays what a crash would have to, at most.
+RESTART_LIMIT = 300.0
+READY_LIMIT = 240.0
+POLL = 0.25
+
+WATCHDOG = pathlib.Path("/dev/watchdog")
+
+
+def address_of(config, name):
+    return {**config["members"], **config["replicas"]}[name]
+
+
+def prepare_data(config):
+    """Before Patroni starts: room for the data, and no cluster beside it that Debian's package made when it came."""
+    folder = pathlib.Path(config["data"]).parent
+    main = folder / "main"
+    # Whoever has started it once may have data there: that is not ours to drop.
+    if pathlib.Path(f"/etc/postgresql/{folder.name}/main").exists() and not (main / "postmaster.opts").exists():
+        done = subprocess.run(["pg_dropcluster", folder.name, "main"], capture_output=True, text=True)
+        print(f"dropped the cluster main that was never started {done.stderr.strip()}".strip(), flush=True)
+    folder.mkdir(exist_ok=True)
+    shutil.chown(folder, "postgres", "postgres")
+    if WATCHDOG.exists():
+        # Where a machine has one, it restarts a primary that hangs and does not give up its right to write. Containers
+        # and the twin's machines have none.
+        shutil.chown(WATCHDOG, "postgres")
+
+
+def wait_for(condition, limit, complaint):
+    """Polls until `condition` gives anything but None or False, and returns it; exits with a complaint at the limit."""
+    end = time.monotonic() + limit
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            sys.exit(f"{complaint} within {limit:.0f} s; see: journalctl -u patroni")
+        time.sleep(POLL)
+
+
+def reload(config):
+    """ExecReload of patroni.service: everything that is declared now holds when this returns."""
+    os.kill(int(os.environ["MAINPID"]), signal.SIGHUP)
+    mine = server(config, address_of(config, config["name"]))
+    if mine is None or mine["state"] != "running":
+        print("PostgreSQL is not running: it will have the new configuration when Patroni starts it")
+        return
+    settle_dynamic(config)
+    wait_for(lambda: taken(config), TAKEN_LIMIT, "Patroni has not taken up its configuration")
+    settle_votes(config)
+    if needs_restart(config):
+        restart(config)
+
+
+def settle_dynamic(config):
+    """Brings what is declared for the whole cluster into etcd; what else stands there stays."""
+    own = address_of(config, config["name"])
+    present = host.parsed(host.patroni(config, own, "/config"))
+    if present is None:
+        sys.exit("the cluster's configuration can't be read: etcd does not answer Patroni")
+    if not covers(present, config["dynamic"]):
+        code, text = host.patroni(config, own, "/config", config["dynamic"], method="PATCH", limit=10)
+        if code != 200:
+            sys.exit(f"the cluster's configuration can't be changed: {text}")
+        print("changed the configuration of the whole cluster")
+
+
+def covers(present, wanted):
+    """Whether all of `wanted` holds in `present`."""
+    if isinstance(wanted, dict):
+        return isinstance(present, dict) and all(covers(present.get(key), value) for key, value in wanted.items())
+    return present == wanted
+
+
+def taken(config):
+    """Whether the server here has been given the configuration that is declared."""
+    marks = host.sql_here(config, "SELECT current_setting('farm.member', true), current_setting('farm.cluster', true)")
+    return marks == f"{config['mark']}|{config['dynamic']['postgresql']['parameters']['farm.cluster']}"
+
+
+def settle_votes(config):
+    """Takes votes out of etcd that are not declared any more."""
+    peers = {name: f"http://{address}:{config['ports']['peer']}" for name, address in config["votes"].items()}
+    for url, number in surplus(peers, survey(config)["votes"]).items():
+        answer = host.etcd(config, next(iter(config["votes"].values())), "/cluster/member/remove", {"ID": number}, limit=10)
+        print(f"the vote at {url} is not declared any more: {(answer or {}).get('error', 'removed')}")
+
+
+def installed_version(config):
+    told = subprocess.run([f"{config['binaries']}/postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return re.sub(r"^postgres \(PostgreSQL\) ", "", told.strip())
+
+
+def needs_restart(config):
+    """Whether the server here runs with settings or a version that only a restart changes."""
+    mine = server(config, address_of(config, config["name"]))
+    waiting = host.sql_here(config, "SELECT count(*) FROM pg_settings WHERE pending_restart")
+    return bool(mine and mine["pending"]) or waiting != "0" or host.sql_here(config, "SHOW server_version") != installed_version(config)
+
+
+def restart(config):
+    """Restarts PostgreSQL here so that the cluster goes on: a primary hands over first."""
+    me, seen = config["name"], survey(config)
+    no = objection(me, config["part"], config["members"], seen)
+    if no:
+        sys.exit(f"not restarting PostgreSQL: {no}")
+    if primary(seen["servers"]) == me:
+        switchover(config, None)
+    code, text = host.patroni(config, address_of(config, me), "/restart", {}, limit=RESTART_LIMIT)
+    if code != 200:
+        sys.exit(f"PostgreSQL did not restart: {text}")
+    print("restarted PostgreSQL")
+    wait_for(lambda: unready(me, config["part"], survey(config, [me])) is None, READY_LIMIT, "PostgreSQL does not serve again")
+
+
+def switchover(config, to):
+    """Lets the member `to`, or the one that has every write, take the writes; returns when the former primary follows."""
+    seen = survey(config)
+    former = primary(seen["servers"])
+    if former is None:
+        sys.exit("nobody takes the writes: there is nothing to hand over")
+    new = to or heir(seen["servers"], config["members"], former)
+    if new is None or new != heir(seen["servers"], config["members"], former):
+        sys.exit(f"{new or 'no other member'} does not have every write: handing over would lose some")
+    began = time.monotonic()
+    code, text = host.patroni(
+        config, address_of(config, former), "/switchover", {"leader": former, "candidate": new}, limit=SWITCHOVER_LIMIT
+    )
+    if code != 200:
+        sys.exit(f"{former} did not hand over to {new}: {text}")
+    print(f"{former} handed over to {new} in {time.monotonic() - began:.1f} s")
+    back = lambda: (server(config, address_of(config, former)) or {}).get("streaming")
+    wait_for(back, READY_LIMIT, f"{former} does not follow {new}")

@@ -1,0 +1,74 @@
+/** farm-postgresql as it lies on every host of a cluster, and what it has to know there. */
+import { readFileSync } from "node:fs";
+import { file } from "../../host/entries.ts";
+import type { Contribution, FileState } from "../../host/state.ts";
+import type { Host, PostgresCluster } from "../../inventory/schema.ts";
+import type { RoleContext } from "../role.ts";
+import { patroniPassword, SERVICE_FILE } from "./accounts.ts";
+import { BINARIES, DATA_DIRECTORY, dynamicConfig, memberMark, OPERATOR } from "./config.ts";
+import { dataHosts, partOf, voters } from "./parts.ts";
+import { ETCD_CLIENT_PORT, ETCD_PEER_PORT, REST_PORT } from "./ports.ts";
+
+export const PROGRAM = "/usr/local/lib/farm-postgresql";
+export const FOLDER = "/etc/farm/postgresql";
+export const PROGRAM_CONFIG = `${FOLDER}/cluster.json`;
+
+/** A text that lies beside this file. */
+export const shipped = (name: string): string => readFileSync(new URL(name, import.meta.url), "utf8");
+
+const modules = [
+  "main.py",
+  "decide.py",
+  "host.py",
+  "operate.py",
+  "state.py",
+  "status.py",
+  "votes.py",
+  "watch.py",
+];
+export const programFiles: readonly FileState[] = modules.map((name) =>
+  file(`${PROGRAM}/${name}`, shipped(name), { mode: name === "main.py" ? "0755" : "0644" }),
+);
+
+const addresses = (hosts: readonly Host[]) => Object.fromEntries(hosts.map((h) => [h.id, h.mesh]));
+
+/** What farm-postgresql has to know. On a host without data it does not know the password of Patroni's HTTP. */
+function programConfig(context: RoleContext, cluster: PostgresCluster): string {
+  const { inventory, host, secret } = context;
+  const part = partOf(host, cluster);
+  const data = dataHosts(inventory, cluster);
+  const common = {
+    cluster: cluster.id,
+    name: host.id,
+    address: host.mesh,
+    part,
+    votes: addresses(voters(inventory, cluster)),
+    members: addresses(data.filter((h) => cluster.members.includes(h.id))),
+    replicas: addresses(data.filter((h) => cluster.replicas.includes(h.id))),
+    ports: { state: REST_PORT, vote: ETCD_CLIENT_PORT, peer: ETCD_PEER_PORT },
+  };
+  const server = {
+    binaries: BINARIES,
+    data: DATA_DIRECTORY,
+    services: SERVICE_FILE,
+    patroni: { user: OPERATOR, password: secret(patroniPassword(cluster)) },
+    mark: memberMark(context, cluster),
+    dynamic: dynamicConfig(context, cluster),
+  };
+  return `${JSON.stringify(part === "witness" ? common : { ...common, ...server }, undefined, 2)}\n`;
+}
+
+/** The program, its configuration and its short name. */
+export function program(context: RoleContext, cluster: PostgresCluster): Contribution {
+  return {
+    role: `postgresql ${cluster.id}`,
+    packages: ["python3"],
+    directories: [
+      { path: "/etc/farm", owner: "root:root", mode: "0755" },
+      { path: FOLDER, owner: "root:root", mode: "0755" },
+      { path: PROGRAM, owner: "root:root", mode: "0755" },
+    ],
+    files: [file(PROGRAM_CONFIG, programConfig(context, cluster), { mode: "0600" }), ...programFiles],
+    links: [{ path: "/usr/local/sbin/farm-postgresql", target: `${PROGRAM}/main.py` }],
+  };
+}

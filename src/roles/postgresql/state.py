@@ -1,0 +1,67 @@
+"""What all hosts of the cluster say of themselves, asked at once: see decide.py for its form."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import host
+
+
+def vote(config, address):
+    """A vote: `leader`, `id` and the `members` that it knows by peer address; or `waiting` as long as it does not vote."""
+    status = host.etcd(config, address, "/maintenance/status")
+    if status is None:
+        return None
+    if "waiting" in status:
+        return {"waiting": True}
+    if "header" not in status:
+        return None
+    listed = (host.etcd(config, address, "/cluster/member/list", {"linearizable": False}) or {}).get("members", [])
+    return {
+        "waiting": False,
+        "id": status["header"]["member_id"],
+        "leader": status.get("leader", "0"),
+        "members": {
+            url: {"id": member["ID"], "name": member.get("name", ""), "started": bool(member.get("clientURLs"))}
+            for member in listed for url in member.get("peerURLs", [])
+        },
+    }
+
+
+def position(text):
+    """A position in the log, as Patroni gives it: a number, or None."""
+    return text if isinstance(text, int) else None
+
+
+def server(config, address):
+    """A server as its Patroni describes it, or None while that does not answer."""
+    told = host.parsed(host.http(f"http://{address}:{config['ports']['state']}/patroni"))
+    if told is None or "state" not in told:
+        return None
+    log = told.get("xlog", {})
+    received, replayed = position(log.get("received_location")), position(log.get("replayed_location"))
+    return {
+        "state": told["state"],
+        "role": "primary" if told.get("role") in ("primary", "master") else "replica",
+        "streaming": told.get("replication_state") == "streaming",
+        "sync": bool(told.get("sync_standby")),
+        "locked": not told.get("cluster_unlocked", False),
+        "timeline": told.get("timeline"),
+        "position": position(log.get("location")) or max(received or 0, replayed or 0) or None,
+        "replayed_at": log.get("replayed_timestamp"),
+        "pending": bool(told.get("pending_restart")),
+        "version": told.get("server_version"),
+        "patroni": told.get("patroni", {}).get("version"),
+    }
+
+
+def survey(config, names=None):
+    """The votes and servers of the cluster, all or those named, by name; None for those that do not answer."""
+    servers = {} if config["part"] == "witness" else {**config["members"], **config["replicas"]}
+    wanted = lambda hosts: {name: address for name, address in hosts.items() if names is None or name in names}
+    servers, votes = wanted(servers), wanted(config["votes"])
+    with ThreadPoolExecutor(max_workers=len(servers) + len(votes) or 1) as pool:
+        asked_votes = {name: pool.submit(vote, config, address) for name, address in votes.items()}
+        asked_servers = {name: pool.submit(server, config, address) for name, address in servers.items()}
+    return {
+        "votes": {name: answer.result() for name, answer in asked_votes.items()},
+        "servers": {name: answer.result() for name, answer in asked_servers.items()},
+    }

@@ -1,0 +1,77 @@
+/** A vote in etcd, which says who may write. */
+import { file, unit } from "../../host/entries.ts";
+import type { ConnectState, Contribution, ListenState } from "../../host/state.ts";
+import type { Host, PostgresCluster } from "../../inventory/schema.ts";
+import { MESH_INTERFACE } from "../mesh.ts";
+import type { RoleContext } from "../role.ts";
+import { dataHosts, voters } from "./parts.ts";
+import { ETCD_CLIENT_PORT, ETCD_PEER_PORT } from "./ports.ts";
+import { FOLDER, shipped } from "./program.ts";
+
+const ENVIRONMENT = `${FOLDER}/etcd.env`;
+const DROP_IN = "/etc/systemd/system/etcd.service.d/60-farm.conf";
+
+/** etcd's settings that depend on the host alone. With whom it forms or joins a cluster, farm-postgresql finds out. */
+function environment(host: Host, cluster: PostgresCluster): string {
+  const client = `http://${host.mesh}:${ETCD_CLIENT_PORT}`;
+  const peer = `http://${host.mesh}:${ETCD_PEER_PORT}`;
+  return `# Vote of ${host.id} in the cluster ${cluster.id}
+ETCD_NAME=${host.id}
+# Not Debian's default: who starts etcd by hand without these settings makes a cluster of one there.
+ETCD_DATA_DIR=/var/lib/etcd/${cluster.id}
+ETCD_INITIAL_CLUSTER_TOKEN=${cluster.id}
+ETCD_LISTEN_CLIENT_URLS=${client}
+ETCD_ADVERTISE_CLIENT_URLS=${client}
+ETCD_LISTEN_PEER_URLS=${peer}
+ETCD_INITIAL_ADVERTISE_PEER_URLS=${peer}
+# Milliseconds. Members are at most some 10 ms apart; the rest is for machines that are busy.
+ETCD_HEARTBEAT_INTERVAL=200
+ETCD_ELECTION_TIMEOUT=1500
+# Patroni writes each few seconds and reads no old revision.
+ETCD_AUTO_COMPACTION_MODE=periodic
+ETCD_AUTO_COMPACTION_RETENTION=1h
+ETCD_QUOTA_BACKEND_BYTES=268435456
+ETCD_SNAPSHOT_COUNT=10000
+`;
+}
+
+/** A vote, without probe and gate: those are one for all that a host does in the cluster. */
+export function vote({ inventory, host }: RoleContext, cluster: PostgresCluster): Contribution {
+  const service = "etcd";
+  const others = voters(inventory, cluster).filter((h) => h.id !== host.id);
+  const to = (target: Host, port: number): ConnectState => ({
+    service,
+    protocol: "tcp",
+    port,
+    to: { kind: "host", host: target.id },
+  });
+  return {
+    role: `postgresql ${cluster.id}`,
+    packages: ["etcd-server", "etcd-client"],
+    files: [
+      file(ENVIRONMENT, environment(host, cluster)),
+      file(DROP_IN, shipped("etcd.conf").replaceAll("wg0", MESH_INTERFACE)),
+    ],
+    units: [unit("etcd.service", { restartOn: [ENVIRONMENT, DROP_IN, "package:etcd-server"] })],
+    listens: [ETCD_CLIENT_PORT, ETCD_PEER_PORT].map(
+      (port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" }),
+    ),
+    connects: others.flatMap((h) => [to(h, ETCD_CLIENT_PORT), to(h, ETCD_PEER_PORT)]),
+  };
+}
+
+/** What a host with data asks of the votes, and of the other hosts with data. */
+export function voteClient({ inventory, host }: RoleContext, cluster: PostgresCluster): ConnectState[] {
+  return voters(inventory, cluster)
+    .filter((h) => h.id !== host.id)
+    .map((h) => ({
+      service: "etcd",
+      protocol: "tcp",
+      port: ETCD_CLIENT_PORT,
+      to: { kind: "host", host: h.id },
+    }));
+}
+
+/** The other hosts with data. */
+export const otherData = ({ inventory, host }: RoleContext, cluster: PostgresCluster): Host[] =>
+  dataHosts(inventory, cluster).filter((h) => h.id !== host.id);

@@ -1,0 +1,157 @@
+"""A vote in etcd begins: it forms a cluster with the others, joins one that runs, or goes on with its data."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import host
+from decide import electing, join, majority
+from state import survey
+
+# Read by etcd.service after everything else.
+ENVIRONMENT = pathlib.Path("/run/farm-postgresql/etcd.env")
+# There for the one start with which a single vote becomes a cluster of its own.
+FORCE = pathlib.Path("/run/farm-postgresql/force-new-cluster")
+# There on a far host that was promoted: it votes alone, whatever the others say.
+ALONE = pathlib.Path("/var/lib/farm-postgresql/promoted")
+POLL = 0.5
+# Less than the unit's TimeoutStartSec; it is started again.
+JOIN_LIMIT = 170.0
+START_LIMIT = 60.0
+
+
+def data_of(config):
+    return pathlib.Path("/var/lib/etcd") / config["cluster"]
+
+
+def peers_of(config):
+    return {name: f"http://{address}:{config['ports']['peer']}" for name, address in config["votes"].items()}
+
+
+def begin(config):
+    """ExecStartPre of etcd.service."""
+    if FORCE.exists() or ALONE.exists():
+        own = {config["name"]: f"http://{config['address']}:{config['ports']['peer']}"}
+        extra = ["ETCD_FORCE_NEW_CLUSTER=true"] if FORCE.exists() else []
+        FORCE.unlink(missing_ok=True)
+        return write(own, "new", extra)
+    end = time.monotonic() + JOIN_LIMIT
+    waiting, ready, told = None, set(), None
+    while time.monotonic() < end:
+        has_data = (data_of(config) / "member").exists()
+        if not has_data and waiting is None:
+            waiting = answer_meanwhile(config)
+        votes = {**survey_votes(config), config["name"]: None}
+        ready |= {name for name, vote in votes.items() if vote and vote["waiting"]}
+        step = join(config["name"], peers_of(config), votes, has_data, ready)
+        if step.why != told:
+            told = step.why
+            print(told, flush=True)
+        if step.action != "wait" and act(config, step, votes):
+            return None
+        time.sleep(POLL)
+    sys.exit(f"not starting etcd: {told}")
+
+
+def survey_votes(config):
+    """What the other votes say."""
+    return survey({**config, "part": "witness"}, set(config["votes"]) - {config["name"]})["votes"]
+
+
+def act(config, step, votes):
+    """Does a step that `join` decided; returns whether etcd may start now."""
+    peers = peers_of(config)
+    if step.action in ("new", "existing"):
+        write(step.initial, step.action)
+    elif step.action == "start":
+        write(peers, "existing")
+    elif step.action == "add":
+        if not change(config, votes, "/cluster/member/add", {"peerURLs": [peers[config["name"]]]}):
+            return False
+        write(step.initial, "existing")
+    else:
+        if step.action == "renew":
+            set_aside(config)
+        else:
+            change(config, votes, "/cluster/member/remove", {"ID": step.initial})
+        return False  # Looked at again: now it is not one of them any more, and has no data.
+    return True
+
+
+def change(config, votes, path, body):
+    """Asks a vote that knows a leader for a change of the votes; returns whether it was made."""
+    address = config["votes"][electing(votes)[0]]
+    answer = host.etcd(config, address, path, body, limit=10)
+    if answer is None or "error" in answer:
+        print(f"the votes refuse {path}: {(answer or {}).get('error', 'no answer')}", flush=True)
+        return False
+    return True
+
+
+def set_aside(config):
+    """Keeps data that is not good any more, in place of what was kept before."""
+    data = data_of(config)
+    kept = data.with_name(f"{data.name}.former")
+    shutil.rmtree(kept, ignore_errors=True)
+    os.rename(data, kept)
+
+
+def write(initial, state, extra=()):
+    ENVIRONMENT.parent.mkdir(exist_ok=True)
+    cluster = ",".join(f"{name}={url}" for name, url in sorted(initial.items()))
+    lines = [f"ETCD_INITIAL_CLUSTER={cluster}", f"ETCD_INITIAL_CLUSTER_STATE={state}", *extra]
+    ENVIRONMENT.write_text("\n".join(lines) + "\n")
+
+
+def answer_meanwhile(config):
+    """Tells the others on etcd's port that this host is there and has no data; None while it has no address."""
+    address = config["votes"][config["name"]]
+
+    class Waiting(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            text = json.dumps({"waiting": config["name"]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    try:
+        listener = ThreadingHTTPServer((address, config["ports"]["vote"]), Waiting)
+    except OSError:
+        return None
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    return listener
+
+
+def recover(config, lost):
+    """An operator's word that the votes `lost` are off and stay so: this one becomes a cluster of its own with its data."""
+    me, votes = config["name"], survey({**config, "part": "witness"})["votes"]
+    if electing(votes):
+        sys.exit(f"{', '.join(electing(votes))} know a leader: the votes are a majority, there is nothing to recover")
+    unnamed = sorted(name for name, vote in votes.items() if vote is None and name not in (me, *lost))
+    answering = sorted(name for name in lost if votes.get(name) is not None)
+    if answering:
+        sys.exit(f"{', '.join(answering)} answers: it is not lost")
+    if unnamed:
+        sys.exit(f"{', '.join(unnamed)} does not answer: name it too, if it is off and stays so until this vote can be reached")
+    if len(lost) <= len(votes) - majority(len(votes)):
+        sys.exit("so few lost votes are no lost majority: start the others")
+    if not (data_of(config) / "member").exists():
+        sys.exit("this host has no data of the votes; do it on another")
+    FORCE.parent.mkdir(exist_ok=True)
+    FORCE.touch()
+    done = subprocess.run(["systemctl", "restart", "etcd.service"], capture_output=True, text=True, timeout=START_LIMIT + 180)
+    if done.returncode:
+        sys.exit(f"etcd did not start: {done.stderr.strip()}; see: journalctl -u etcd")
+    others = sorted(set(votes) - {me} - set(lost))
+    print(f"this vote goes on alone. {'On ' + ', '.join(others) + ': systemctl restart etcd. ' if others else ''}Lost ones join anew when they start.")

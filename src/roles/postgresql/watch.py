@@ -1,0 +1,50 @@
+"""The watch on a host with data: what neither Patroni nor etcd does by itself."""
+
+import time
+
+import host
+from decide import better_leader, hopeless
+from operate import address_of
+from state import survey
+
+EVERY = 5.0
+# A copy that has not received anything for so long is looked at: a restart, a rewind and a new primary are over by then.
+APART_LIMIT = 30.0
+
+
+def watch(config):
+    """Until it is stopped."""
+    apart_since, told = None, None
+    while True:
+        began = time.monotonic()
+        seen = survey(config)
+        lead_elsewhere(config, seen)
+        mine = seen["servers"][config["name"]]
+        apart = mine is not None and mine["role"] == "replica" and not mine["streaming"] and mine["state"] != "creating replica"
+        apart_since = (apart_since or began) if apart else None
+        if apart_since and began - apart_since > APART_LIMIT:
+            why = hopeless(config["name"], seen, oldest_kept(config))
+            if why and why != told:
+                print(f"{why}: making a fresh one", flush=True)
+                host.patroni(config, address_of(config, config["name"]), "/reinitialize", {"force": True}, limit=10)
+            told = why
+        time.sleep(max(0.0, EVERY - (time.monotonic() - began)))
+
+
+def lead_elsewhere(config, seen):
+    better = better_leader(config["name"], seen, config["members"])
+    if better:
+        own = seen["votes"][config["name"]]
+        host.etcd(config, config["votes"][config["name"]], "/maintenance/transfer-leadership", {"targetID": seen["votes"][better]["id"]})
+        print(f"etcd was led from the primary's machine ({own['id']}): {better} leads it now", flush=True)
+
+
+def oldest_kept(config):
+    """The first position in the log that the primary still has, or None where it can't be told."""
+    segment = "pg_size_bytes(current_setting('wal_segment_size'))"
+    number = "('x' || substr(name, {}, 8))::bit(32)::bigint"
+    found = host.sql_writer(
+        config,
+        f"SELECT min({number.format(9)} * 4294967296 + {number.format(17)} * {segment}) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{{24}}$'",
+    )
+    return int(found) if found else None
