@@ -213,5 +213,11 @@ export function postgresql(): void {
       assert.deepEqual((await good("apply", wants(3))).changes, ["database account krynka: change"]);
       assert.equal(await as("krynka_3", "tell-nobody-3", "SELECT a FROM t"), "b");
     });
+
+    test("a host that leaves the cluster locks nobody out of it", async () => {
+      await good("apply", bundleOf([{ files: [file("/etc/t-c", "x\n")] }]));
+      await sh("systemctl start postgresql");
+      assert.equal(await as("krynka_3", "tell-nobody-3"), "yes");
+    });
   });
 }

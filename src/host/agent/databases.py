@@ -1,6 +1,7 @@
 """
 Databases and their accounts, whatever the software. What an engine (mariadb.py, postgresql.py) has to have:
 
+serves(bundle)          whether a host with this bundle has a part in such databases.
 unready()               None when a server is there that takes writes, else why not; may raise Failed.
 look(names)             (databases, accounts): by name what is there, in the engine's own words, which JSON can hold; of
                         accounts those that are named.
@@ -53,8 +54,13 @@ def settle_databases(bundle, state, secrets):
         databases = {name: entry for name, entry in bundle.database.items() if entry["engine"] == label}
         accounts = {name: with_generation(entry, bundle) for name, entry in bundle.database_account.items() if entry["engine"] == label}
         gone = [name for name, made_by in state.accounts_made.items() if made_by == label and name not in accounts]
+        if not engine.serves(bundle):
+            # Who leaves a cluster locks nobody out of it.
+            forget(gone, state)
+            gone = []
         if databases or accounts or gone:
             changes += settle_engine(label, engine, databases, accounts, gone, state, secrets)
+    state.save()
     return changes
 
 
@@ -78,9 +84,12 @@ def settle_engine(label, engine, databases, accounts, gone, state, secrets):
             remember_account(name, label, known[name], state)
             engine.lock(name, known[name])
             changes.append(f"database account {name}: lock")
-    state.accounts_made = {name: made_by for name, made_by in state.accounts_made.items() if name not in gone}
-    state.save()
+    forget(gone, state)
     return changes
+
+
+def forget(names, state):
+    state.accounts_made = {name: made_by for name, made_by in state.accounts_made.items() if name not in names}
 
 
 def with_generation(account, bundle):

@@ -24,6 +24,10 @@ def user_of(name):
     return f"{quote(name)}@'%'"
 
 
+def serves(bundle):
+    return "mariadb-server" in bundle.packages
+
+
 def unready():
     """In a cluster the server has to be synced first."""
     rows = dict(sql("SHOW STATUS LIKE 'wsrep_ready'; SHOW VARIABLES LIKE 'wsrep_on'"))

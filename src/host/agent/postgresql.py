@@ -64,6 +64,10 @@ def named(name):
     return '"' + name.replace('"', '""') + '"'
 
 
+def serves(bundle):
+    return SERVICE_FILE in bundle.file
+
+
 def unready():
     """psql asks the members one after the other, and takes the one that takes writes."""
     sql("SELECT")

@@ -1,22 +1,17 @@
 /** PostgreSQL with Patroni as a kind of cluster. */
 import type { ClusterKind, MemberState, StateQuestion } from "../../clusters/kind.ts";
-import { dataHostsOf, votersOf } from "../../inventory/clusters.ts";
-import { hostOf } from "../../inventory/load.ts";
-import type { Cluster, Host, Inventory, PostgresCluster } from "../../inventory/schema.ts";
+import type { Contribution } from "../../host/state.ts";
+import { databasesOf } from "../../inventory/clusters.ts";
+import { extensionPackage } from "../../inventory/extensions.ts";
+import type { Cluster } from "../../inventory/schema.ts";
 import { pgbouncer } from "../pgbouncer.ts";
+import type { RoleContext } from "../role.ts";
 import { answers, loginOf } from "./client.ts";
 import { fencedGuests, fencer } from "./fencing.ts";
 import { postgresData } from "./member.ts";
+import { dataHosts, partOf, postgres, voters } from "./parts.ts";
 import { CLIENT_PORT, ETCD_CLIENT_PORT, PROXY_PORT, READ_PROXY_PORT, REST_PORT } from "./ports.ts";
 import { postgresWitness } from "./witness.ts";
-
-function postgres(cluster: Cluster): PostgresCluster {
-  if (cluster.software !== "postgresql") throw new Error(`cluster ${cluster.id} is none of PostgreSQL`);
-  return cluster;
-}
-
-const dataHosts = (inventory: Inventory, cluster: Cluster): Host[] =>
-  dataHostsOf(cluster).map((id) => hostOf(inventory, id));
 
 /** A host with the data, as Patroni's `GET /patroni` and `GET /cluster` tell of it. */
 interface Told {
@@ -50,13 +45,27 @@ const voteState: StateQuestion["read"] = ([{ health }]) => ({
   state: health === "true" ? "healthy" : "unhealthy",
 });
 
+/** What has to be installed for the extensions of a cluster's databases. */
+const extensions = ({ inventory }: RoleContext, cluster: Cluster): Contribution => ({
+  role: `extensions of ${cluster.id}`,
+  packages: databasesOf(inventory, cluster).flatMap(({ needs }) =>
+    needs.extensions.flatMap((name) => extensionPackage(name) ?? []),
+  ),
+});
+
 export const postgresql: ClusterKind = {
   token: "farms:clusters:PostgresCluster",
   port: CLIENT_PORT,
-  part: (context, cluster) => [
-    (dataHostsOf(cluster).includes(context.host.id) ? postgresData : postgresWitness)(context, cluster),
-    ...(votersOf(cluster).includes(context.host.id) ? fencer(context, postgres(cluster)) : []),
-  ],
+  part(context, declared) {
+    const cluster = postgres(declared);
+    const plays = partOf(context.host, cluster);
+    return [
+      ...(plays === "witness"
+        ? [postgresWitness(context, cluster)]
+        : [postgresData(context, cluster), extensions(context, cluster)]),
+      ...(plays === "replica" ? [] : fencer(context, cluster)),
+    ];
+  },
   beside: fencedGuests,
   client: pgbouncer,
 
@@ -103,14 +112,12 @@ export const postgresql: ClusterKind = {
         read: dataState(id),
       }),
     ),
-    ...(cluster.software === "postgresql" && cluster.witness
-      ? [
-          {
-            host: cluster.witness,
-            urls: [`http://${hostOf(inventory, cluster.witness).mesh}:${ETCD_CLIENT_PORT}/health`],
-            read: voteState,
-          },
-        ]
-      : []),
+    ...voters(inventory, cluster)
+      .filter((host) => partOf(host, postgres(cluster)) === "witness")
+      .map(({ id, mesh }) => ({
+        host: id,
+        urls: [`http://${mesh}:${ETCD_CLIENT_PORT}/health`],
+        read: voteState,
+      })),
   ],
 };
