@@ -1,8 +1,9 @@
 /** What must hold between the parts of an inventory, each with a message a part-time administrator can act on. */
+import { checkApplication } from "./check-application.ts";
 import { checkDatabases } from "./check-databases.ts";
 import { partsOf, votersOf } from "./clusters.ts";
 import { doubles } from "./doubles.ts";
-import type { Application, Cluster, Host, Inventory, StackConfig } from "./schema.ts";
+import type { Cluster, Host, Inventory, StackConfig } from "./schema.ts";
 
 type Problems = string[];
 
@@ -204,24 +205,6 @@ function checkClusters(inventory: Inventory): Problems {
       ...checkFencing(cluster, members),
     ];
   });
-}
-
-function checkApplication(inventory: Inventory, application: Application): Problems {
-  const problems: Problems = [];
-  const { id, nodes, hostnames } = application;
-  const hosts = new Set(inventory.hosts.map((h) => h.id));
-  for (const node of nodes)
-    if (!hosts.has(node))
-      problems.push(
-        `application ${id} has a node "${node}", which is no host; declare the host or name another`,
-      );
-  const ours = inventory.domains.map((d) => d.name);
-  for (const name of hostnames)
-    if (!ours.some((domain) => name === domain || name.endsWith(`.${domain}`)))
-      problems.push(
-        `application ${id} answers to ${name}, which is in none of our domains (${ours.join(", ")}); declare the domain`,
-      );
-  return problems;
 }
 
 function checkApplications(inventory: Inventory): Problems {

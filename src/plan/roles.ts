@@ -1,5 +1,6 @@
 /** Which host plays which roles: the one place where the inventory's words become work. */
 import { mediawiki } from "../apps/mediawiki.ts";
+import { redmine } from "../apps/redmine.ts";
 import { kindOf, kinds } from "../clusters/kinds.ts";
 import { passwordOf } from "../clusters/password.ts";
 import { AGENT } from "../host/agent.ts";
@@ -14,7 +15,7 @@ import { hypervisor } from "../roles/hypervisor.ts";
 import type { ApplicationRole, RoleContext } from "../roles/role.ts";
 import { web } from "../roles/web.ts";
 
-const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki };
+const applicationRoles: Record<Application["software"], ApplicationRole> = { mediawiki, redmine };
 
 /** The databases of a cluster and their accounts, one each of the same name: made and kept by its members. */
 function databases(context: RoleContext, cluster: Cluster): Contribution {

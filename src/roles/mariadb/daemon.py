@@ -48,6 +48,7 @@ class Daemon:
         # Of the writer: term and name, changed together.
         self.choice = (0, None)
         self.open = False  # To proxies: this is the writer, all know it, and it has what the one before acknowledged.
+        self.opened = float("-inf")
         self.alone = True  # Sessions here may read without asking whether others have committed something.
         self.gave_up = float("-inf")
         self.unaccounted = []
@@ -130,8 +131,12 @@ class Daemon:
             print(f"writer: {present} (term {term})", flush=True)
         if present == self.name:
             # Its own part of what the cluster has committed may still wait to be applied.
-            if not self.open and agreed(self.name, states) and server.catch_up() and server.read_alone():
-                self.alone = self.open = True
+            if not self.open and agreed(self.name, states) and server.catch_up():
+                server.read_with_others()
+                self.open, self.alone, self.opened = True, False, time.monotonic()
+            # Until all proxies have followed, the former writer takes writes too: reads here wait for them.
+            if self.open and not self.alone and time.monotonic() - self.opened > PROXIES_FOLLOW:
+                self.alone = server.read_alone()
             return
         leaving = server.LEAVING.exists()
         if self.open and leaving and present and not states[present]["open"]:
