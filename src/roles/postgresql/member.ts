@@ -31,7 +31,8 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
   const ports = [CLIENT_PORT, REST_PORT];
   return {
     role: `postgresql ${cluster.id}`,
-    packages: ["patroni", SERVER, "python3-psycopg2"],
+    // Patroni without python3-etcd knows no etcd.
+    packages: ["patroni", SERVER, "python3-etcd", "python3-psycopg2"],
     directories: [{ path: "/etc/patroni", owner: "root:root", mode: "0755" }],
     files: [
       // Debian's packages make a cluster `main` when they are installed; not any more from here on, and the first one

@@ -1,5 +1,6 @@
 """What all hosts of the cluster say of themselves, asked at once: see decide.py for its form."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import host
@@ -9,20 +10,30 @@ def vote(config, address):
     """A vote: `leader`, `id` and the `members` that it knows by peer address; or `waiting` as long as it does not vote."""
     status = host.etcd(config, address, "/maintenance/status")
     if status is None:
-        return None
+        return beginning(config, address)
     if "waiting" in status:
         return {"waiting": True}
     if "header" not in status:
         return None
     listed = (host.etcd(config, address, "/cluster/member/list", {"linearizable": False}) or {}).get("members", [])
+    members = members_by_address(listed, "ID")
+    return {"waiting": False, "id": status["header"]["member_id"], "leader": status.get("leader", "0"), "members": members}
+
+
+def beginning(config, address):
+    """A vote that has found no majority since it started: it answers on the port of the votes alone."""
+    if config["name"] not in config["votes"]:
+        return None
+    status, text = host.http(f"http://{address}:{config['ports']['peer']}/members")
+    if status != 200:
+        return None
+    return {"waiting": False, "id": None, "leader": "0", "members": members_by_address(json.loads(text), "id")}
+
+
+def members_by_address(listed, key):
     return {
-        "waiting": False,
-        "id": status["header"]["member_id"],
-        "leader": status.get("leader", "0"),
-        "members": {
-            url: {"id": member["ID"], "name": member.get("name", ""), "started": bool(member.get("clientURLs"))}
-            for member in listed for url in member.get("peerURLs", [])
-        },
+        url: {"id": str(member[key]), "name": member.get("name", ""), "started": bool(member.get("clientURLs"))}
+        for member in listed for url in member.get("peerURLs", [])
     }
 
 
