@@ -56,6 +56,8 @@ export interface StateQuestion {
 export interface ClusterKind {
   /** Type of its component, as engine and state know it. */
   readonly token: string;
+  /** Patterns of packages that are upgraded host by host, with all care, and never by themselves. */
+  readonly packages: readonly string[];
   /** Port of the database on the hosts with the data. */
   readonly port: number;
   /** What a host needs for its part in a cluster: it is one of `partsOf(cluster)`. */

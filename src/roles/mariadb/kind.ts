@@ -6,6 +6,7 @@ import { CLIENT_PORT, STATE_PORT } from "./ports.ts";
 
 export const mariadb: ClusterKind = {
   token: "farms:clusters:MariaDbCluster",
+  packages: ["^mariadb-", "^galera-"],
   port: CLIENT_PORT,
   part: (context, cluster) => [mariadbMember(context, cluster)],
 

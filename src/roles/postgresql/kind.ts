@@ -55,6 +55,7 @@ const extensions = ({ inventory }: RoleContext, cluster: Cluster): Contribution 
 
 export const postgresql: ClusterKind = {
   token: "farms:clusters:PostgresCluster",
+  packages: ["^postgresql-", "^patroni$", "^etcd-"],
   port: CLIENT_PORT,
   part(context, declared) {
     const cluster = postgres(declared);
