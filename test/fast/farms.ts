@@ -55,6 +55,7 @@ export function bothInventory(
       {
         ...wiki!,
         id: "taiga",
+        software: "redmine",
         database: { cluster: "postgresql", connections: 60, pool: 20, extensions: ["vector"] },
         hostnames: ["taiga.lab.opplet.net"],
         nodes: ["web3", "web4"],
@@ -129,6 +130,7 @@ export function generatedInventory(
       nodes: nodes(group),
       storage: { uploads: "off" },
     })),
+    databases: [],
     edge: { hosts: groups.slice(0, edges).map((group) => `edge${group}`) },
   };
   const addresses = Object.fromEntries(
