@@ -1,8 +1,12 @@
 """The watch on a host with data: what neither Patroni nor etcd does by itself."""
 
+import os
+import sys
+import threading
 import time
 
 import host
+import listener
 from decide import better_leader, hopeless
 from operate import address_of
 from state import survey
@@ -12,8 +16,26 @@ EVERY = 5.0
 APART_LIMIT = 30.0
 
 
+def refusal(config, path):
+    """Why proxies are not to send the writes here, or None: Patroni says who is the primary, and LEAVING that it will not be for long."""
+    if host.LEAVING.exists():
+        return "the writes are just being handed over"
+    code, text = host.patroni(config, config["address"], "/primary")
+    return None if code == 200 else text or "Patroni does not answer"
+
+
+def answer_proxies(config):
+    try:
+        listener.serve(config["address"], config["ports"]["writer"], lambda: {}, lambda path: refusal(config, path))
+    except BaseException:
+        # Half of this program would mislead: systemd starts it anew.
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+
+
 def watch(config):
     """Until it is stopped."""
+    threading.Thread(target=answer_proxies, args=(config,), daemon=True).start()
     apart_since, told = None, None
     while True:
         began = time.monotonic()
