@@ -20,8 +20,12 @@ def refusal(config, path):
     """Why proxies are not to send the writes here, or None: Patroni says who is the primary, and LEAVING that it will not be for long."""
     if host.LEAVING.exists():
         return "the writes are just being handed over"
-    code, text = host.patroni(config, config["address"], "/primary")
-    return None if code == 200 else text or "Patroni does not answer"
+    answer = host.patroni(config, config["address"], "/primary")
+    told = host.parsed(answer) or {}
+    # Whoever has just got the right to write has it before its server has left recovery: `role` is the server's own word.
+    if answer[0] == 200 and told.get("role") == "primary" and told.get("state") == "running":
+        return None
+    return f"{config['name']} is {told.get('role', 'nothing')}, {told.get('state') or answer[1]}"
 
 
 def answer_proxies(config):
