@@ -20,6 +20,8 @@ export interface DrilledCluster {
   readonly software: Cluster["software"];
   /** All hosts that do something for the cluster. */
   readonly members: readonly string[];
+  /** Those of them that have the data, and that clients reach. */
+  readonly holders: readonly string[];
   /** Hosts whose applications use the cluster, and on which the clients work. */
   readonly clients: readonly string[];
   readonly program: ClientProgram;

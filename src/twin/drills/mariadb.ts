@@ -62,6 +62,7 @@ export function mariadbCluster(farm: TwinFarm, cluster: MariaDbCluster): Drilled
     handOver: "farm-galera restart",
     noticesWithin: NOTICES_WITHIN,
     members: cluster.members,
+    holders: cluster.members,
     clients: application.nodes,
     program: {
       command: `php -r ${quoted(readFileSync(new URL("client.php", import.meta.url), "utf8"))}`,

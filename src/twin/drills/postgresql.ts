@@ -120,6 +120,7 @@ export function postgresCluster(farm: TwinFarm, cluster: PostgresCluster): Drill
     id: cluster.id,
     software: cluster.software,
     members: partsOf(cluster),
+    holders,
     clients: application.nodes,
     process: "postgres",
     handOver: "farm-postgresql switchover",

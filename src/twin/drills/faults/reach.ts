@@ -25,8 +25,8 @@ export async function ping({ farm }: Scene, from: string, to: string, count = 1)
 /** A host of the drill that exchanges traffic with a target and is none itself; undefined when there is none left. */
 export function witnessOf({ cluster, targets }: Scene, target: string): string | undefined {
   const others = cluster.members.includes(target)
-    ? [...cluster.clients, ...cluster.members]
-    : cluster.members;
+    ? [...(cluster.holders.includes(target) ? cluster.clients : []), ...cluster.members]
+    : cluster.holders;
   return others.find((host) => !targets.includes(host));
 }
 
