@@ -45,6 +45,8 @@ const refusals: [string, string, Partial<Seen>, RegExp][] = [
   ["the leader itself", "pg1", { silence: { pg2: 9 } }, /this member takes the writes/],
   ["one that misses it for a moment only", "pg2", { silence: { pg1: 2.9 } }, /answers/],
   ["one whose witness still hears it", "pg2", { opinions: { pg3: { pg1: 0.2 } } }, /pg3 do not say the same/],
+  ["one that has never been heard, as after a power cut", "pg2", { silence: {} }, /has not been heard yet/],
+  ["one whose witness has never heard it", "pg2", { opinions: { pg3: {} } }, /pg3 do not say the same/],
   ["one whose witness does not answer", "pg2", { opinions: {} }, /pg3 do not say the same/],
   ["a cluster that an operator paused", "pg2", { paused: true }, /paused by an operator/],
   ["a cluster without a leader, or etcd without a majority", "pg2", { leader: null }, /no majority/],

@@ -8,7 +8,8 @@ What is seen:
     leader    who holds the leader key, as a majority of etcd says; None when nobody does, or when no majority answers
     standbys  members that confirm each write
     paused    whether an operator has told the cluster to leave everything as it is
-    silence   for each member: seconds since it last answered this host
+    silence   seconds since each member last answered this host, of those that have since this host began to listen: who
+              has never been heard may just be booting, as all do after a power cut
     opinions  for each other vote that answers: its `silence`
 """
 
@@ -30,7 +31,9 @@ def decide(me, votes, seen):
         return Decision(False, "nobody holds the right to write, or etcd has no majority")
     if leader == me:
         return Decision(False, "this member takes the writes")
-    silent = seen["silence"].get(leader, 0.0)
+    if leader not in seen["silence"]:
+        return Decision(False, f"{leader} takes the writes, and has not been heard yet")
+    silent = seen["silence"][leader]
     if silent < SILENCE_LIMIT:
         return Decision(False, f"{leader} takes the writes and answers")
     if seen["paused"]:

@@ -49,14 +49,14 @@ class Watch:
         self.port, self.rest_port, self.stop_port = config["port"], config["restPort"], config["stopPort"]
         addresses = [self.votes[self.name], *(address for name, address in self.votes.items() if name != self.name)]
         self.etcd = Etcd([f"http://{address}:{config['etcdPort']}" for address in addresses])
-        now = time.monotonic()
-        self.heard = {name: now for name in self.members if name != self.name}
+        # When each member was last heard; nothing of those that have not been heard since this watch began.
+        self.heard = {}
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self.said = None
 
     def silence(self):
         now = time.monotonic()
-        return {name: now - when for name, when in self.heard.items()}
+        return {name: now - when for name, when in list(self.heard.items())}
 
     def listen_to(self, name):
         """Any answer of Patroni's shows that the machine lives, also one that says it is no leader."""
@@ -125,7 +125,7 @@ class Watch:
             print("etcd has lost its majority: the right to write runs out by itself", flush=True)
             return
         print(f"{leader} is stopped; its right to write {'is given up' if given_up else 'had run out'}", flush=True)
-        self.heard[leader] = time.monotonic()
+        del self.heard[leader]
 
     def stop(self, member):
         """Has a member's machine stopped. Returns why that is not sure, or None."""
@@ -158,7 +158,7 @@ class Watch:
             server.serve_forever()
 
     def run(self):
-        targets = [(self.serve, ()), *((self.listen_to, (name,)) for name in self.heard)]
+        targets = [(self.serve, ()), *((self.listen_to, (name,)) for name in self.members if name != self.name)]
         for target, arguments in targets:
             threading.Thread(target=guarded, args=(target, *arguments), daemon=True).start()
         while True:
