@@ -69,13 +69,19 @@ export function bundle(state: HostState, secrets: ReadonlyMap<string, number>): 
       "restart-on": u.restartOn.join(" "),
       "reload-on": u.reloadOn.join(" "),
     });
-  for (const d of state.databases) add(`database ${d.name}`, { role: d.role, engine: d.engine });
+  for (const d of state.databases)
+    add(`database ${d.name}`, {
+      role: d.role,
+      engine: d.engine,
+      extensions: d.engine === "postgresql" ? d.extensions.join(" ") : undefined,
+    });
   for (const a of state.databaseAccounts)
     add(`database-account ${a.name}`, {
       role: a.role,
       engine: a.engine,
       secret: a.secret,
-      grants: a.grants.join("; "),
+      grants: a.engine === "mariadb" ? a.grants.join("; ") : undefined,
+      connections: a.engine === "postgresql" ? a.connections?.toString() : undefined,
     });
   for (const l of state.listens)
     add(`listen ${l.port}/${l.protocol} ${l.reach}`, { role: l.role, service: l.service });

@@ -12,8 +12,9 @@ const nameOf: { [K in EntryList]: (entry: HostState[K][number]) => string } = {
   accounts: (a) => `account ${a.name}`,
   sysctls: (s) => `sysctl ${s.key}`,
   units: (u) => `unit ${u.name}`,
-  databases: (d) => `database ${d.engine}/${d.name}`,
-  databaseAccounts: (a) => `database account ${a.engine}/${a.name}`,
+  // Also of two engines: a bundle has one entry of a name.
+  databases: (d) => `database ${d.name}`,
+  databaseAccounts: (a) => `database account ${a.name}`,
   versions: (v) => `version of ${v.source}`,
   gates: (g) => `gate "${g.name}"`,
   probes: (p) => `probe "${p.name}"`,

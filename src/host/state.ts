@@ -68,20 +68,37 @@ export interface SysctlState {
 }
 
 /** A database in the cluster that this host is a member of. */
-export interface DatabaseState {
-  readonly engine: "mariadb";
-  readonly name: string;
-}
+export type DatabaseState =
+  | { readonly engine: "mariadb"; readonly name: string }
+  | {
+      readonly engine: "postgresql";
+      /** Also the name of the role that owns it, by which nobody logs in. */
+      readonly name: string;
+      /** Extensions that it has at least. */
+      readonly extensions: readonly string[];
+    };
 
-/** An account of a database. It has all rights on `database` and none elsewhere, or `grants` alone. */
-export interface DatabaseAccountState {
-  readonly engine: "mariadb";
-  readonly name: string;
-  /** Name of the secret that is its password. */
-  readonly secret: string;
-  /** Complete privilege clauses, "ALL PRIVILEGES ON `pravka`.*". */
-  readonly grants: readonly string[];
-}
+/** An account of a database. */
+export type DatabaseAccountState =
+  | {
+      readonly engine: "mariadb";
+      readonly name: string;
+      /** Name of the secret that is its password. */
+      readonly secret: string;
+      /** Complete privilege clauses, "ALL PRIVILEGES ON `pravka`.*". */
+      readonly grants: readonly string[];
+    }
+  | {
+      readonly engine: "postgresql";
+      /**
+       * The role that owns the database of this name. Who logs in is another role, a member of it: NAME_GENERATION, by the
+       * generation of the secret, so that a former and a present password are good at once.
+       */
+      readonly name: string;
+      readonly secret: string;
+      /** Connections that it may hold at once; undefined is as many as there are. */
+      readonly connections?: number | undefined;
+    };
 
 /** A version to which a host is held: of all packages that are built from this source package of Debian's. */
 export interface VersionState {

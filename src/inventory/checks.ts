@@ -1,20 +1,11 @@
 /** What must hold between the parts of an inventory, each with a message a part-time administrator can act on. */
-import { type DatabaseUse, databaseUses, partsOf, votersOf } from "./clusters.ts";
-import { extensionPackage, knownExtensions } from "./extensions.ts";
-import type { Application, Cluster, Host, Inventory, StackConfig } from "./schema.ts";
+import { checkApplication } from "./check-application.ts";
+import { checkDatabases } from "./check-databases.ts";
+import { partsOf, votersOf } from "./clusters.ts";
+import { doubles } from "./doubles.ts";
+import type { Cluster, Host, Inventory, StackConfig } from "./schema.ts";
 
 type Problems = string[];
-
-/** Names that stand more than once, with who has them. */
-function doubles<T>(
-  items: readonly T[],
-  key: (item: T) => string,
-  name: (item: T) => string,
-): [string, string[]][] {
-  const groups = new Map<string, string[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), name(item)]);
-  return [...groups].filter(([value, names]) => value !== "" && names.length > 1);
-}
 
 function checkNames(inventory: Inventory): Problems {
   const problems: Problems = [];
@@ -214,59 +205,6 @@ function checkClusters(inventory: Inventory): Problems {
       ...checkFencing(cluster, members),
     ];
   });
-}
-
-/** Extensions that Debian 13 has for PostgreSQL 17: of postgresql-17 itself, and of packages of their own. */
-function checkNeeds(inventory: Inventory, { id, needs, cluster }: DatabaseUse): Problems {
-  const found = inventory.clusters.find((c) => c.id === cluster);
-  if (found === undefined)
-    return [`${id} keeps its database in "${cluster}", which is no cluster; declare it in clusters`];
-  const { connections, pool, extensions } = needs;
-  if (found.software !== "postgresql")
-    return connections === undefined && pool === undefined && extensions.length === 0
-      ? []
-      : [
-          `${id}: connections, pool and extensions are for PostgreSQL, but ${cluster} is ${found.software}; remove them`,
-        ];
-  return extensions
-    .filter((name) => extensionPackage(name) === undefined)
-    .map(
-      (name) =>
-        `${id} asks for the extension "${name}", which Debian 13 does not have for PostgreSQL; remove it, or take one of: ${knownExtensions.join(", ")}`,
-    );
-}
-
-function checkDatabases(inventory: Inventory): Problems {
-  const uses = databaseUses(inventory);
-  return [
-    ...uses.flatMap((use) => checkNeeds(inventory, use)),
-    ...doubles(
-      uses,
-      (u) => `${u.id} ${u.cluster}`,
-      (u) => u.id,
-    ).map(([name]) => {
-      const [id, cluster] = name.split(" ");
-      return `the database "${id}" of cluster ${cluster} is taken by two: an application and an entry of databases, or two of one; give one of them another name`;
-    }),
-  ];
-}
-
-function checkApplication(inventory: Inventory, application: Application): Problems {
-  const problems: Problems = [];
-  const { id, nodes, hostnames } = application;
-  const hosts = new Set(inventory.hosts.map((h) => h.id));
-  for (const node of nodes)
-    if (!hosts.has(node))
-      problems.push(
-        `application ${id} has a node "${node}", which is no host; declare the host or name another`,
-      );
-  const ours = inventory.domains.map((d) => d.name);
-  for (const name of hostnames)
-    if (!ours.some((domain) => name === domain || name.endsWith(`.${domain}`)))
-      problems.push(
-        `application ${id} answers to ${name}, which is in none of our domains (${ours.join(", ")}); declare the domain`,
-      );
-  return problems;
 }
 
 function checkApplications(inventory: Inventory): Problems {

@@ -12,9 +12,9 @@ export function dataHostsOf(cluster: Cluster): readonly string[] {
   return cluster.software === "postgresql" ? [...cluster.members, ...cluster.replicas] : cluster.members;
 }
 
-/** All hosts that do something for a cluster. */
+/** All hosts that do something for a cluster; once each, or the inventory is refused. */
 export function partsOf(cluster: Cluster): readonly string[] {
-  return [...votersOf(cluster), ...dataHostsOf(cluster).filter((id) => !cluster.members.includes(id))];
+  return [...votersOf(cluster), ...dataHostsOf(cluster).slice(cluster.members.length)];
 }
 
 /** A database in a cluster, with the account of the same name that uses it. */

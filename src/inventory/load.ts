@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { FarmError } from "../shell/errors.ts";
 import { findProblems } from "./checks.ts";
 import {
+  type Cluster,
   configSchema,
   type Farm,
   type FarmDeclaration,
@@ -121,4 +122,11 @@ export function hostOf(inventory: Inventory, id: string): Host {
   const host = inventory.hosts.find((h) => h.id === id);
   if (host === undefined) throw new Error(`no host ${id} in a checked inventory`);
   return host;
+}
+
+/** A cluster by its name, as hostOf. */
+export function clusterOf(inventory: Inventory, id: string): Cluster {
+  const cluster = inventory.clusters.find((c) => c.id === id);
+  if (cluster === undefined) throw new Error(`no cluster ${id} in a checked inventory`);
+  return cluster;
 }

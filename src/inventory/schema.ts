@@ -132,6 +132,18 @@ export const applicationSchema = z.strictObject({
     /** Files that users upload. "off" until shared file storage exists. */
     uploads: z.enum(["off"]),
   }),
+  /** The server that takes the application's mail for others, without a password: it knows our hosts. */
+  mail: z
+    .strictObject({
+      host: hostname,
+      port: z.int().min(1).max(65_535),
+      from: z.email("write the address that mail comes from, such as redmine@example.org"),
+    })
+    .optional(),
+  /** The identity provider at which people log in, and what the application is called there (OpenID Connect). */
+  sso: z
+    .strictObject({ issuer: z.url("write the issuer's address (https://…)"), clientId: z.string().min(1) })
+    .optional(),
 });
 
 export const administratorSchema = z.strictObject({

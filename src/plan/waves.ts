@@ -1,10 +1,14 @@
 /** The order in which hosts are changed. */
+import { partsOf } from "../inventory/clusters.ts";
 import type { Inventory } from "../inventory/schema.ts";
 
-/** Hosts of which one at a time may be in change: a quorum's members, an application's nodes, the edge. */
-function exclusiveGroups(inventory: Inventory): string[][] {
+/**
+ * Hosts of which one at a time may be in change: a cluster's votes and copies, an application's nodes, the edge. A copy
+ * counts as well, for it may be the one that stands in for the member that is changed.
+ */
+function exclusiveGroups(inventory: Inventory): (readonly string[])[] {
   return [
-    ...inventory.clusters.map((c) => c.members),
+    ...inventory.clusters.map(partsOf),
     ...inventory.applications.map((a) => a.nodes),
     inventory.edge.hosts,
   ];
@@ -14,7 +18,7 @@ function exclusiveGroups(inventory: Inventory): string[][] {
 function rank(inventory: Inventory): (host: string) => number {
   const ranks = [
     new Set(inventory.hosts.flatMap((h) => (h.origin.kind === "guest" ? [h.origin.parent] : []))),
-    new Set(inventory.clusters.flatMap((c) => c.members)),
+    new Set(inventory.clusters.flatMap(partsOf)),
     new Set(inventory.applications.flatMap((a) => a.nodes)),
     new Set(inventory.edge.hosts),
   ];
@@ -26,7 +30,7 @@ function rank(inventory: Inventory): (host: string) => number {
 
 /**
  * Splits the hosts into waves, sorted by name within each. Hosts of one wave may be changed together, a wave begins
- * when the one before is healthy. No two members of one quorum, no two nodes of one application and no two Proxmox
+ * when the one before is healthy. No two hosts of one cluster, no two nodes of one application and no two Proxmox
  * hosts share a wave.
  */
 export function orderInWaves(inventory: Inventory): string[][] {

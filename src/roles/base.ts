@@ -1,4 +1,5 @@
 /** What every host is, whatever else it does: reachable by administrators alone, kept up to date, quiet. */
+import { kinds } from "../clusters/kinds.ts";
 import { AGENT } from "../host/agent.ts";
 import { file, unit } from "../host/entries.ts";
 import type { AccountState, Contribution, FileState } from "../host/state.ts";
@@ -58,12 +59,14 @@ function sshFiles(context: RoleContext): FileState[] {
 
 /** Security upgrades by themselves, but never the software of a quorum: that is upgraded member by member. */
 function aptFiles({ inventory }: RoleContext): FileState[] {
+  const software = new Set(inventory.clusters.map((cluster) => cluster.software).sort());
+  const quorums = [...software].flatMap((each) => kinds[each].packages);
   const files = [
     file(
       "/etc/apt/apt.conf.d/60farm-upgrades",
       `APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
-Unattended-Upgrade::Package-Blacklist { "^mariadb-"; "^galera-"; };
+Unattended-Upgrade::Package-Blacklist { ${quorums.map((pattern) => `"${pattern}"; `).join("")}};
 Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
 `,
     ),

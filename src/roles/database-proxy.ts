@@ -1,24 +1,55 @@
-/** The local way to a database cluster: 127.0.0.1 on every host that uses it, so no load balancer can be lost. */
+/** The local ways to a database cluster: 127.0.0.1 on every host that uses it, so no load balancer can be lost. */
+import { readFileSync } from "node:fs";
+import type { ClusterKind, ProxyWay } from "../clusters/kind.ts";
+import { kindOf } from "../clusters/kinds.ts";
+import { file } from "../host/entries.ts";
 import type { ConnectState } from "../host/state.ts";
-import type { Cluster, Host } from "../inventory/schema.ts";
-import { membersOf } from "./mariadb/config.ts";
-import { CLIENT_PORT, STATE_PORT } from "./mariadb/ports.ts";
+import type { Cluster } from "../inventory/schema.ts";
 import type { ClusterRole } from "./role.ts";
 
-/** Where applications find the writer of the cluster that they use. */
+const HOLD = "/etc/farm/database-proxy/hold.lua";
+/** From beside the configuration, be it a staged copy. */
+const LOAD_HOLD = "\n    default-path config\n    lua-load hold.lua";
+const hold = readFileSync(new URL("./database-proxy/hold.lua", import.meta.url), "utf8");
+
+/** Where applications find the cluster that they use. */
 export const PROXY_ADDRESS = "127.0.0.1";
 
+/** The longer delay is HAProxy's own limit for such rules. */
+const holdLines = (name: string, seconds: number): string => `
+    tcp-request inspect-delay ${seconds + 5}s
+    tcp-request content lua.hold ${name} ${seconds}`;
+
 /**
- * All of HAProxy's configuration for one cluster. Exactly one member answers /writer with 200: the members agree
- * which (decide.py), so all proxies send writes to the same one, and a member that returns changes nothing. Proxies
- * that choose for themselves, by order or by what sticks, differ after one of them restarts, and with two writers
- * Galera loses updates (Jepsen, March 2026). A proxy cut off from the writer alone refuses rather than write elsewhere.
+ * One way. The members themselves say who is to be used, in answer to `check`: so all proxies send writes to the same one,
+ * and a member that returns changes nothing. Proxies that choose for themselves, by order or by what sticks, differ
+ * after one of them restarts, and with two writers Galera loses updates (Jepsen, March 2026). A proxy cut off from the
+ * writer alone refuses rather than write elsewhere.
  */
-function config(cluster: Cluster, members: readonly Host[]): string {
+function section(
+  kind: ClusterKind,
+  { name, port, targets, balance, check, sessions, hold }: ProxyWay,
+): string {
   // HAProxy 3.0.11 takes tcp-ut from the server's own line alone; default-server's is ignored (seen with strace).
-  const servers = members.map((m) => `    server ${m.id} ${m.mesh}:${CLIENT_PORT} tcp-ut 3s`);
+  const servers = targets.map((t) => `    server ${t.id} ${t.mesh}:${kind.port} tcp-ut 3s`);
+  return `listen ${name}
+    bind ${PROXY_ADDRESS}:${port}
+    balance ${balance}${hold === undefined ? "" : holdLines(name, hold)}
+    retries 5
+    option redispatch 1
+    option httpchk
+    http-check send meth GET uri ${check.uri}
+    http-check expect status 200
+    # One slow answer is forgiven. ${sessions}
+    default-server check port ${check.port} inter ${check.every} fall 2 rise 1
+${servers.join("\n")}
+`;
+}
+
+/** All of HAProxy's configuration for one cluster. */
+function config(kind: ClusterKind, cluster: Cluster, ways: readonly ProxyWay[]): string {
   return `# Database cluster ${cluster.id}
-global
+global${ways.some(({ hold }) => hold !== undefined) ? LOAD_HOLD : ""}
     stats socket /run/farm-database-proxy-${cluster.id}/stats.sock mode 600 level admin
     log stderr format raw local0 notice
     maxconn 4096
@@ -28,7 +59,7 @@ defaults
     log global
     timeout connect 1s
     timeout check 1s
-    # Longer than MariaDB's own wait_timeout (8 h): an idle session ends where its owner knows why.
+    # ${kind.idle}
     timeout client 9h
     timeout server 9h
     option clitcpka
@@ -40,18 +71,7 @@ defaults
     srvtcpka-intvl 1s
     srvtcpka-cnt 2
 
-listen ${cluster.id}
-    bind ${PROXY_ADDRESS}:${CLIENT_PORT}
-    balance first
-    retries 5
-    option redispatch 1
-    option httpchk
-    http-check send meth GET uri /writer
-    http-check expect status 200
-    # One slow answer is forgiven. A former writer that lives ends its clients' sessions itself (daemon.py).
-    default-server check port ${STATE_PORT} inter 500ms fall 2 rise 1
-${servers.join("\n")}
-`;
+${ways.map((way) => section(kind, way)).join("\n")}`;
 }
 
 function unit(cluster: Cluster, path: string): string {
@@ -88,14 +108,17 @@ WantedBy=multi-user.target
 `;
 }
 
-/** HAProxy on 127.0.0.1, on the port of the cluster's software, leading to its one writer. */
+/** HAProxy on 127.0.0.1, with the ways that a cluster of this kind has. */
 export const databaseProxy: ClusterRole = ({ inventory, host }, cluster) => {
-  const members = membersOf(inventory, cluster);
+  const kind = kindOf(cluster);
+  const ways = kind.ways(inventory, cluster);
+  const service = `database proxy ${cluster.id}`;
   const name = `farm-database-proxy-${cluster.id}`;
   const configPath = `/etc/farm/database-proxy/${cluster.id}.cfg`;
   const unitPath = `/etc/systemd/system/${name}.service`;
+  const holding = ways.some((way) => way.hold !== undefined) ? [file(HOLD, hold)] : [];
   return {
-    role: `database proxy ${cluster.id}`,
+    role: service,
     packages: ["haproxy", "python3"],
     directories: [
       { path: "/etc/farm", owner: "root:root", mode: "0755" },
@@ -106,10 +129,11 @@ export const databaseProxy: ClusterRole = ({ inventory, host }, cluster) => {
         path: configPath,
         owner: "root:root",
         mode: "0644",
-        content: config(cluster, members),
+        content: config(kind, cluster, ways),
         validate: "haproxy -c -q -f %s",
       },
       { path: unitPath, owner: "root:root", mode: "0644", content: unit(cluster, configPath) },
+      ...holding,
     ],
     units: [
       {
@@ -118,31 +142,26 @@ export const databaseProxy: ClusterRole = ({ inventory, host }, cluster) => {
         enabled: true,
         restartOn: [unitPath],
         // HAProxy executes itself anew when it is reloaded, so that a new version takes over without a break.
-        reloadOn: [configPath, "package:haproxy"],
+        reloadOn: [configPath, "package:haproxy", ...holding.map(({ path }) => path)],
       },
     ],
-    listens: [
-      { service: `database proxy ${cluster.id}`, protocol: "tcp", port: CLIENT_PORT, reach: "local" },
-    ],
-    connects: members
-      .filter((member) => member.id !== host.id)
-      .flatMap((member) =>
-        [CLIENT_PORT, STATE_PORT].map(
-          (port): ConnectState => ({
-            service: `database proxy ${cluster.id}`,
-            protocol: "tcp",
-            port,
-            to: { kind: "host", host: member.id },
-          }),
+    listens: ways.map(({ port }) => ({ service, protocol: "tcp", port, reach: "local" })),
+    connects: ways.flatMap(({ targets, check }) =>
+      targets
+        .filter((target) => target.id !== host.id)
+        .flatMap((target) =>
+          [kind.port, check.port].map(
+            (port): ConnectState => ({
+              service,
+              protocol: "tcp",
+              port,
+              to: { kind: "host", host: target.id },
+            }),
+          ),
         ),
-      ),
-    probes: [
-      {
-        name: `way to the writer of ${cluster.id}`,
-        // A server that takes us says "protocol 10" (a newline) in byte 5 of its greeting, an error is 255.
-        command: `python3 -c 'import socket; s = socket.create_connection(("${PROXY_ADDRESS}", ${CLIENT_PORT}), 3); s.settimeout(3); assert s.recv(64)[4:5] == b"\\n", "no database answers"'`,
-        within: 30,
-      },
-    ],
+    ),
+    probes: ways.flatMap(({ probe, port }) =>
+      probe === undefined ? [] : [{ name: probe, command: kind.answers(PROXY_ADDRESS, port), within: 30 }],
+    ),
   };
 };

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import Table from "cli-table3";
 import { agentText } from "../host/agent.ts";
+import { dataHostsOf, votersOf } from "../inventory/clusters.ts";
 import { type HostPlan, hostPlan, type Plan } from "../plan/plan.ts";
 import { FarmError } from "./errors.ts";
 
@@ -35,10 +36,21 @@ function hostTable(plan: Plan): string {
 
 function people(plan: Plan): string {
   const { inventory } = plan;
-  const clusters = inventory.clusters.map((c) => `  ${c.id}: ${c.software} on ${c.members.join(", ")}`);
+  const clusters = inventory.clusters.map((c) => {
+    const votes = votersOf(c).filter((id) => !c.members.includes(id));
+    const copies = dataHostsOf(c).filter((id) => !c.members.includes(id));
+    const beside = [
+      ...votes.map((id) => `a vote alone on ${id}`),
+      ...(copies.length > 0 ? [`copies on ${copies.join(", ")}`] : []),
+    ];
+    return `  ${[`${c.id}: ${c.software} on ${c.members.join(", ")}`, ...beside].join("; ")}`;
+  });
   const applications = inventory.applications.map(
     (a) =>
       `  ${a.id}: ${a.software} on ${a.nodes.join(", ")}, database in ${a.database.cluster}, ${a.hostnames.join(", ")}`,
+  );
+  const databases = inventory.databases.map(
+    (d) => `  ${d.id}: ${d.title.en} (${d.title.ru}), in ${d.cluster}`,
   );
   const waves = plan.waves.map((wave, index) => `  ${index + 1}. ${wave.join(", ")}`);
   return `${[
@@ -46,6 +58,9 @@ function people(plan: Plan): string {
     hostTable(plan),
     `Clusters\n${clusters.join("\n")}`,
     `Applications\n${applications.join("\n")}`,
+    ...(databases.length > 0
+      ? [`Databases kept ready for what the farm does not run yet\n${databases.join("\n")}`]
+      : []),
     `Order of change; hosts of one line together, each line when the one before is healthy\n${waves.join("\n")}`,
     "Public keys in the bundles are those of a preview: the stack's own come from its master key.",
   ].join("\n\n")}\n`;
@@ -54,9 +69,10 @@ function people(plan: Plan): string {
 function programs(plan: Plan): string {
   const { inventory, hosts, waves, flows } = plan;
   const { stack, environment, clusters, applications } = inventory;
+  const databases = inventory.databases.length > 0 ? { databases: inventory.databases } : {};
   // A change of the agent changes no bundle, and runs on every host all the same.
   const agent = { sha256: createHash("sha256").update(agentText).digest("hex") };
-  return `${JSON.stringify({ stack, environment, agent, clusters, applications, waves, flows, hosts }, null, 1)}\n`;
+  return `${JSON.stringify({ stack, environment, agent, clusters, applications, ...databases, waves, flows, hosts }, null, 1)}\n`;
 }
 
 /**

@@ -1,8 +1,9 @@
 /** The Pulumi program: a plan becomes resources. The engine and the twin run this very function. */
 import * as pulumi from "@pulumi/pulumi";
 import { ApplicationService } from "../apps/application.ts";
-import { MariaDbCluster } from "../clusters/mariadb.ts";
+import { DatabaseCluster } from "../clusters/component.ts";
 import type { FarmHost } from "../host/component.ts";
+import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
 import { hostOf } from "../inventory/load.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
@@ -75,11 +76,9 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
 
   const clusters = new Map(
     inventory.clusters.map((cluster) => {
-      const members = cluster.members.map((id) => ({
-        host: hostOf(inventory, id),
-        component: component(id),
-      }));
-      return [cluster.id, new MariaDbCluster(cluster.id, { cluster, members })];
+      const dataHosts = dataHostsOf(cluster).map((id) => hostOf(inventory, id));
+      const parts = partsOf(cluster).map(component);
+      return [cluster.id, new DatabaseCluster(cluster.id, { cluster, dataHosts, parts })];
     }),
   );
   const applications = inventory.applications.map((application) => {

@@ -1,35 +1,24 @@
-/** What the members of a cluster say of themselves, each asked on its own host. */
-import { hostOf } from "../inventory/load.ts";
+/** What the hosts of a cluster say of themselves, each asked on its own host. */
+import type { MemberState, StateQuestion } from "../clusters/kind.ts";
+import { kindOf } from "../clusters/kinds.ts";
 import type { Cluster } from "../inventory/schema.ts";
-import { STATE_PORT } from "../roles/mariadb/ports.ts";
 import type { TwinFarm } from "./farm.ts";
 
-/** What a member of a MariaDB cluster answers on its state port; null where it has no answer. */
-export interface MemberState {
-  readonly host: string;
-  readonly status: string | null;
-  readonly state: string | null;
-  readonly size: number | null;
-  readonly committed: number | null;
-  readonly writer: boolean;
-}
-
-async function memberState(farm: TwinFarm, host: string): Promise<MemberState> {
-  const nothing = { host, status: null, state: null, size: null, committed: null, writer: false };
-  const url = `http://${hostOf(farm.inventory, host).mesh}:${STATE_PORT}/state`;
+async function memberState(farm: TwinFarm, { host, urls, read }: StateQuestion): Promise<MemberState> {
+  const nothing = { host, status: null, state: null, size: null, committed: null, lag: null, writer: false };
+  const command = `curl -fsS --noproxy '*' --max-time 3 --write-out '\\n' ${urls.join(" ")}`;
   try {
-    const { code, stdout } = await farm.ssh.run(farm.target(host), `curl -fsS --max-time 3 ${url}`, {
-      limit: 15,
-    });
+    const { code, stdout } = await farm.ssh.run(farm.target(host), command, { limit: 15 });
     if (code !== 0) return nothing;
-    const { wsrep, writer, name = host } = JSON.parse(stdout);
-    return { ...nothing, ...wsrep, host, writer: writer === true || writer === name };
+    const answers = stdout.split("\n").filter(Boolean);
+    return { ...nothing, ...read(answers.map((answer) => JSON.parse(answer))) };
   } catch {
     return nothing;
   }
 }
 
-/** What the members of a cluster say of themselves, in the order of the declaration. */
+/** What the hosts of a cluster say of themselves, in the order in which its kind asks them: the members' order at least. */
 export function clusterStates(farm: TwinFarm, cluster: Cluster): Promise<MemberState[]> {
-  return Promise.all(cluster.members.map((member) => memberState(farm, member)));
+  const questions = kindOf(cluster).questions(farm.inventory, cluster);
+  return Promise.all(questions.map((question) => memberState(farm, question)));
 }

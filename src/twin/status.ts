@@ -1,8 +1,9 @@
 /** `farm twin status`: what runs, what is unwell, what waits to be applied. Reads only. */
 import Table from "cli-table3";
+import type { MemberState } from "../clusters/kind.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
-import { clusterStates, type MemberState } from "./cluster-state.ts";
+import { clusterStates } from "./cluster-state.ts";
 import { nameOf, type WrittenFault, writtenFault } from "./drills/left-over.ts";
 import { openRunningFarm, type TwinFarm } from "./farm.ts";
 import { askHosts, type HostHealth, isGreen } from "./health.ts";
@@ -99,7 +100,7 @@ function people({ fault, hosts, clusters, applications }: Status): string {
   });
   hostTable.push(...hosts.map(hostRow));
   const clusterTable = new Table({
-    head: ["cluster", "member", "status", "state", "size", "committed", "writer"],
+    head: ["cluster", "host", "status", "state", "sees", "committed", "lag", "writer"],
     style,
   });
   for (const [cluster, members] of Object.entries(clusters))
@@ -107,7 +108,7 @@ function people({ fault, hosts, clusters, applications }: Status): string {
       clusterTable.push([
         cluster,
         m.host,
-        ...[m.status, m.state, m.size, m.committed].map((v) => String(v ?? "-")),
+        ...[m.status, m.state, m.size, m.committed, m.lag].map((v) => String(v ?? "-")),
         m.writer ? "yes" : "",
       ]);
   const applicationTable = new Table({ head: ["application", "answers", "certificate"], style });

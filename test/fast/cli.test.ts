@@ -20,7 +20,7 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
     [["plan", "nowhere"], /no stack "nowhere" is declared; there is: lab/],
     [["plan", "--host", "db9"], /no host "db9"\n {2}name one of: db1, db2/],
     [["twin", "up", "--port", "80"], /write a number from 1024 to 65000/],
-    [["drill", "flood"], /there is no drill "flood"\n {2}name one of: kill, pause/],
+    [["drill", "flood"], /there is no drill "flood"\n {2}name one of: kill, process-kill/],
     [["drill", "kill", "--runs", "0"], /write a number from 1 on/],
     [["drill", "all", "--target", "db1"], /each drill has targets of its own/],
     [["twin", "dance"], /unknown command 'dance'/],

@@ -16,6 +16,64 @@ export function labInventory(
   return loadInventory("lab", farm, settings);
 }
 
+/**
+ * The lab with a MariaDB cluster alone, and beside it a PostgreSQL cluster of two members, witness and far copy, used
+ * through pools by an application on web3 and web4 and kept ready for another, after `change` has edited both.
+ */
+export function bothInventory(
+  change: (farm: FarmDeclaration, settings: Settings) => void = () => {},
+): Inventory {
+  return labInventory((farm, settings) => {
+    const guest = (id: string, index: number): FarmDeclaration["hosts"][number] => ({
+      id,
+      site: "fsn1",
+      origin: { kind: "guest", parent: "zhelezo1", vmid: 200 + index },
+      mesh: `10.80.0.${200 + index}`,
+      memory: "2 GB",
+      disk: "20 GB",
+    });
+    const ids = ["pg1", "pg2", "pg3", "pg4", "web3", "web4"];
+    farm.hosts = [...farm.hosts.filter(({ id }) => !id.startsWith("pg")), ...ids.map(guest)];
+    settings.addresses = Object.fromEntries([
+      ...Object.entries(settings.addresses as object).filter(([id]) => !id.startsWith("pg")),
+      ...ids.map((id, index) => [id, `10.90.0.${200 + index}`]),
+    ]);
+    farm.clusters = [
+      ...farm.clusters!.filter(({ software }) => software === "mariadb"),
+      {
+        id: "postgresql",
+        title: { en: "PostgreSQL cluster", ru: "Связка PostgreSQL" },
+        software: "postgresql",
+        members: ["pg1", "pg2"],
+        witness: "pg3",
+        replicas: ["pg4"],
+      },
+    ];
+    const [wiki] = farm.applications!;
+    farm.applications = [
+      wiki!,
+      {
+        ...wiki!,
+        id: "taiga",
+        software: "redmine",
+        database: { cluster: "postgresql", connections: 60, pool: 20, extensions: ["vector"] },
+        hostnames: ["taiga.lab.opplet.net"],
+        nodes: ["web3", "web4"],
+      },
+    ];
+    farm.databases = [
+      {
+        id: "krynka",
+        title: { en: "Krynka", ru: "Крынка" },
+        cluster: "postgresql",
+        connections: 200,
+        extensions: ["pg_trgm", "btree_gist"],
+      },
+    ];
+    change(farm, settings);
+  });
+}
+
 export function planOf(inventory: Inventory): Plan {
   return makePlan(inventory, deriveKeys(PREVIEW_MASTER_KEY, inventory.stack, inventory.generations));
 }
@@ -72,6 +130,7 @@ export function generatedInventory(
       nodes: nodes(group),
       storage: { uploads: "off" },
     })),
+    databases: [],
     edge: { hosts: groups.slice(0, edges).map((group) => `edge${group}`) },
   };
   const addresses = Object.fromEntries(

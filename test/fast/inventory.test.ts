@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { FarmError } from "../../src/shell/errors.ts";
-import { labInventory } from "./farms.ts";
+import { bothInventory, labInventory } from "./farms.ts";
 
 type Change = Parameters<typeof labInventory>[0];
 
-/** What a person reads when the lab is changed like this; fails when the change is accepted. */
-function refusal(change: Change): string {
+/** What a person reads when a farm is changed like this; fails when the change is accepted. */
+function refusal(change: Change, load = labInventory): string {
   try {
-    labInventory(change);
+    load(change);
   } catch (error) {
     assert(error instanceof FarmError, String(error));
     assert.equal(error.exitCode, 2);
@@ -199,6 +199,104 @@ for (const [name, change, message] of refused)
   test(`refused: ${name}`, () => {
     assert.match(refusal(change), message);
   });
+
+/** The cluster of PostgreSQL in the farm that has both. */
+const postgres = (farm: Parameters<NonNullable<Change>>[0]) => {
+  const found = farm.clusters!.find((cluster) => cluster.id === "postgresql");
+  assert(found?.software === "postgresql");
+  return found;
+};
+
+const far = (farm: Parameters<NonNullable<Change>>[0], id: string, roundTrip: number): void => {
+  farm.sites.push({ ...farm.sites[0]!, id: "stl", provider: "contabo", roundTrips: { fsn1: roundTrip } });
+  Object.assign(host(farm, id), { site: "stl", origin: { kind: "dedicated" } });
+};
+
+const refusedOfPostgres: [string, Change, RegExp][] = [
+  [
+    "an even number of votes",
+    (farm) => {
+      delete postgres(farm).witness;
+    },
+    /cluster postgresql has 2 votes \(pg1, pg2\); a quorum needs an odd number, 3 or more/,
+  ],
+  [
+    "all votes in one failure domain where three are demanded, the witness among them",
+    (farm) => {
+      farm.placement.failureDomains = 3;
+    },
+    /cluster postgresql: its votes pg1, pg2, pg3 stand in 1 failure domain\(s\) \(zhelezo1\), this environment demands 3/,
+  ],
+  [
+    "a synchronous member 100 ms away",
+    (farm) => far(farm, "pg2", 100),
+    /cluster postgresql: pg1 and pg2 are 100 ms apart, at most 10 ms are allowed \(every commit waits for the slowest\)/,
+  ],
+  [
+    "a witness that is not heard in time",
+    (farm) => far(farm, "pg3", 180),
+    /pg1 and pg3 are 180 ms apart, at most 100 ms are allowed/,
+  ],
+  [
+    "a database name taken by two applications",
+    (farm) => {
+      farm.databases!.push({ ...farm.databases![0]!, id: "taiga" });
+    },
+    /the database "taiga" of cluster postgresql is taken by two/,
+  ],
+  [
+    "an extension that Debian lacks",
+    (farm) => {
+      farm.databases![0]!.extensions = ["pg_trgm", "timescaledb"];
+    },
+    /krynka asks for the extension "timescaledb", which Debian 13 does not have/,
+  ],
+  [
+    "a database that is the server's own",
+    (farm) => {
+      farm.databases![0]!.id = "postgres";
+    },
+    /the database "postgres" of cluster postgresql would be one that postgresql or the farm has for itself/,
+  ],
+  [
+    "pools that take more connections than the account may hold",
+    (farm) => {
+      farm.applications![1]!.database.pool = 40;
+    },
+    /taiga may hold 60 connections, but its pools take 80 \(40 on each of 2 nodes\)/,
+  ],
+  [
+    "a pool in front of MariaDB",
+    (farm) => {
+      farm.applications![0]!.database.pool = 10;
+    },
+    /pravka: connections, pool and extensions are for PostgreSQL, but mariadb is mariadb/,
+  ],
+  [
+    "fencing of a member that is no guest",
+    (farm) => {
+      postgres(farm).fencing = "proxmox";
+      host(farm, "pg2").origin = { kind: "dedicated" };
+    },
+    /cluster postgresql is fenced by Proxmox, but its member pg2 is no guest/,
+  ],
+  [
+    "a host that is both member and copy",
+    (farm) => {
+      postgres(farm).replicas = ["pg2"];
+    },
+    /cluster postgresql names its member "pg2" twice/,
+  ],
+];
+
+for (const [name, change, message] of refusedOfPostgres)
+  test(`refused of PostgreSQL: ${name}`, () => {
+    assert.match(refusal(change, bothInventory), message);
+  });
+
+test("a far copy may be as far as it likes", () => {
+  assert.equal(bothInventory((farm) => far(farm, "pg4", 250)).hosts.find((h) => h.id === "pg4")?.site, "stl");
+});
 
 test("all problems are said at once", () => {
   const message = refusal((farm) => {

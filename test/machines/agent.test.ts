@@ -6,10 +6,11 @@ import { installs } from "./agent-install.ts";
 import { kills } from "./agent-kills.ts";
 import { kinds } from "./agent-kinds.ts";
 import { closeMachine, openMachine, skip } from "./agent-machine.ts";
+import { postgresql } from "./agent-postgresql.ts";
 import { questions } from "./agent-questions.ts";
 import { rotatedSecrets } from "./agent-secrets.ts";
 
-// One machine is booted, and each part takes it up as the one before has left it. It takes about four minutes.
+// One machine is booted, and each part takes it up as the one before has left it. It takes about six minutes.
 describe("agent", { skip }, () => {
   before(openMachine);
   after(closeMachine);
@@ -20,5 +21,6 @@ describe("agent", { skip }, () => {
   failures();
   rotatedSecrets();
   databases();
+  postgresql();
   kills();
 });

@@ -59,13 +59,18 @@ const held = (source: string, version: string): Edit => [
 ];
 
 async function rightChanges(t: TestContext, lab: TwinFarm): Promise<void> {
-  await t.test("a setting for which MariaDB restarts, on all three members", async (t) => {
-    const before = await starts(lab);
-    const change = setting("performance_schema_max_table_handles = 333");
-    assertUnnoticed(t, "MariaDB restarted", await underLoad(lab, () => good([change])));
-    const after = await starts(lab);
-    for (const [index, start] of after.entries()) assert.notEqual(start, before[index], DATABASES[index]);
-  });
+  const daemon: Edit = ["src/roles/mariadb/main.py", (text) => `${text}# Another program.\n`];
+  for (const [name, edits] of [
+    ["a setting for which MariaDB restarts, on all three members", []],
+    ["the same together with another program that watches MariaDB", [daemon]],
+  ] as const)
+    await t.test(name, async (t) => {
+      const before = await starts(lab);
+      const change = setting(`performance_schema_max_table_handles = ${333 + edits.length}`);
+      assertUnnoticed(t, "MariaDB restarted", await underLoad(lab, () => good([change, ...edits])));
+      const after = await starts(lab);
+      for (const [index, start] of after.entries()) assert.notEqual(start, before[index], DATABASES[index]);
+    });
 
   await t.test("the firewall of every host", async (t) => {
     assertUnnoticed(t, "firewalls changed", await underLoad(lab, () => good([anotherCounter])));

@@ -24,8 +24,8 @@ FIELDS = {
     "file": {"role", "owner", "mode", "validate", "confirm", "content"},
     "sysctl": {"role", "value"},
     "unit": {"role", "state", "enabled", "confirm", "restart-on", "reload-on"},
-    "database": {"role", "engine"},
-    "database-account": {"role", "engine", "secret", "grants"},
+    "database": {"role", "engine", "extensions"},
+    "database-account": {"role", "engine", "secret", "grants", "connections"},
     "listen": {"role", "service"},
     "gate": {"role", "command", "within"},
     "probe": {"role", "command", "within"},
@@ -33,7 +33,7 @@ FIELDS = {
 
 
 # The bundle leaves empty values out.
-OPTIONAL = {"comment", "groups", "validate", "confirm", "restart-on", "reload-on", "grants", "role"}
+OPTIONAL = {"comment", "groups", "validate", "confirm", "restart-on", "reload-on", "grants", "extensions", "connections", "role"}
 
 VALUES = {
     "owner": r"[^:\s]+:[^:\s]+",
@@ -42,7 +42,9 @@ VALUES = {
     "enabled": r"yes|no",
     "confirm": r"yes",
     "state": r"running|stopped|masked|unmanaged",
-    "engine": r"mariadb",
+    "engine": r"mariadb|postgresql",
+    "extensions": r"[a-z][a-z0-9_-]*( [a-z][a-z0-9_-]*)*",
+    "connections": r"[0-9]+",
     "within": r"[0-9]+(\.[0-9]+)? s",
     "version": r"[0-9][A-Za-z0-9.+:~-]*",
 }

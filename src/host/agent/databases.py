@@ -1,42 +1,46 @@
-"""Databases and their accounts."""
+"""
+Databases and their accounts, whatever the software. What an engine (mariadb.py, postgresql.py) has to have:
+
+serves(bundle)          whether a host with this bundle has a part in such databases.
+unready()               None when a server is there that takes writes, else why not; may raise Failed.
+look(names)             (databases, accounts): by name what is there, in the engine's own words, which JSON can hold; of
+                        accounts those that are named.
+settle_database(name, entry, present)
+                        makes a database so; whether that changed anything. `present` as `look` said it, None when there is none.
+account_changes(name, account, password, present, clients_move)
+                        the statements that make an account so, none when it is. Its `account` is the bundle's entry with
+                        the `generation` of its password. While clients move, former passwords stay good.
+change(statements)
+lock(name, present)     nobody comes in by it any more; its data stays.
+return_account(name, was)
+                        an account as it was; locks it where it was not there (None).
+retire(name, account, password)
+                        refuses former passwords; whether there were any.
+"""
 
 import os
-import re
 import time
 
+import mariadb
+import postgresql
 from former import load_former, save_former
 from state import TRANSACTION
-from tools import Failed, POLL, last_lines, native_hash, run
+from tools import Failed, POLL
 
-PASSWORD_HASH = r"\*[0-9A-Fa-f]{40}"
-
+ENGINES = {"mariadb": mariadb, "postgresql": postgresql}
 
 DATABASE_LIMIT = 90
 
 
-def sql(statement):
-    """Rows of a query on the local MariaDB, as root by its socket; the statement goes by stdin, not the command line."""
-    code, output = run(["mariadb", "--batch", "--skip-column-names", "--raw"], stdin=statement, limit=30)
-    if code != 0:
-        # The client repeats the statement before the error; and the error may quote a former password's hash from it.
-        raise Failed(f"MariaDB says: {re.sub(PASSWORD_HASH, '[secret]', last_lines(output, 1))}")
-    return [line.split("\t") for line in output.splitlines()]
-
-
-def quote(text):
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def await_database():
-    """Waits until the local server takes writes: in a cluster it has to be synced first."""
+def await_database(engine):
+    """Waits until a server takes writes."""
     end = time.monotonic() + DATABASE_LIMIT
     answer = "no answer"
     while time.monotonic() < end:
         try:
-            rows = dict(sql("SHOW STATUS LIKE 'wsrep_ready'; SHOW VARIABLES LIKE 'wsrep_on'"))
-            if rows.get("wsrep_on", "OFF") == "OFF" or rows.get("wsrep_ready") == "ON":
+            answer = engine.unready()
+            if answer is None:
                 return
-            answer = "the cluster is not ready"
         except Failed as failure:
             answer = str(failure)
         time.sleep(POLL)
@@ -45,119 +49,89 @@ def await_database():
 
 def settle_databases(bundle, state, secrets):
     """Databases and accounts as declared. Databases are never dropped; accounts we made and no longer want are locked."""
-    accounts = bundle.database_account
-    gone = [name for name in state.accounts_made if name not in accounts]
-    if not (bundle.database or accounts or gone):
-        return []
-    await_database()
     changes = []
-    state.accounts_made = sorted({*state.accounts_made, *accounts})
-    state.save()
-    present = {row[0] for row in sql("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")}
-    for name in bundle.database:
-        if name not in present:
-            sql(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
-            changes.append(f"database {name}: make")
-    known = {row[0] for row in sql("SELECT User FROM mysql.user WHERE Host = '%'")}
-    for name, account in accounts.items():
-        if settle_account(name, account, secrets, name in known, state, moving(account["secret"], bundle, state)):
-            changes.append(f"database account {name}: {'change' if name in known else 'make'}")
-    for name in gone:
-        if name in known:
-            remember_account(name, describe_database_account(name), state)
-            sql(f"ALTER USER {quote(name)}@'%' ACCOUNT LOCK")
-            changes.append(f"database account {name}: lock")
-    state.accounts_made = sorted(accounts)
+    for label, engine in ENGINES.items():
+        databases = {name: entry for name, entry in bundle.database.items() if entry["engine"] == label}
+        accounts = {name: with_generation(entry, bundle) for name, entry in bundle.database_account.items() if entry["engine"] == label}
+        gone = [name for name, made_by in state.accounts_made.items() if made_by == label and name not in accounts]
+        if not engine.serves(bundle):
+            # Who leaves a cluster locks nobody out of it.
+            forget(gone, state)
+            gone = []
+        if databases or accounts or gone:
+            changes += settle_engine(label, engine, databases, accounts, gone, state, secrets)
     state.save()
     return changes
 
 
-def describe_database_account(name):
-    """The statements that would make an account anew: first its CREATE USER, then its grants."""
-    user = f"{quote(name)}@'%'"
-    return [row[0] for row in sql(f"SHOW CREATE USER {user}; SHOW GRANTS FOR {user}")]
+def settle_engine(label, engine, databases, accounts, gone, state, secrets):
+    await_database(engine)
+    changes = []
+    state.accounts_made = {**state.accounts_made, **dict.fromkeys(accounts, label)}
+    state.save()
+    present, known = engine.look([*accounts, *gone])
+    for name, entry in databases.items():
+        if engine.settle_database(name, entry, present.get(name)):
+            changes.append(f"database {name}: {'change' if name in present else 'make'}")
+    for name, account in accounts.items():
+        statements = engine.account_changes(name, account, secrets[account["secret"]], known.get(name), moving(account, state))
+        if statements:
+            remember_account(name, label, known.get(name), state)
+            engine.change(statements)
+            changes.append(f"database account {name}: {'change' if name in known else 'make'}")
+    for name in gone:
+        if name in known:
+            remember_account(name, label, known[name], state)
+            engine.lock(name, known[name])
+            changes.append(f"database account {name}: lock")
+    forget(gone, state)
+    return changes
 
 
-def remember_account(name, described, state):
+def forget(names, state):
+    state.accounts_made = {name: made_by for name, made_by in state.accounts_made.items() if name not in names}
+
+
+def with_generation(account, bundle):
+    return {**account, "generation": int(bundle.secret.get(account["secret"], {}).get("generation", 1))}
+
+
+def moving(account, state):
+    """Whether clients may still come with a former password: from a raised generation until that one is retired."""
+    return account["generation"] > 1 and state.retired.get(account["secret"]) != account["generation"]
+
+
+def remember_account(name, label, was, state):
     former = load_former(state)
     if name not in former["databaseAccounts"]:
-        former["databaseAccounts"][name] = described
+        former["databaseAccounts"][name] = {"engine": label, "was": was}
         os.makedirs(TRANSACTION, 0o700, exist_ok=True)
         save_former(former)
 
 
 def return_accounts(accounts, attempt):
-    """Makes accounts what `describe_database_account` said they were, each as an `attempt`, once the server takes that."""
-    await_database()
-    for name, described in accounts.items():
-        attempt(return_account, name, described)
+    """Makes accounts what they were when they were remembered, each as an `attempt`, once a server takes that."""
+    # As agents remembered them that knew of MariaDB alone.
+    accounts = {name: was if isinstance(was, dict) else {"engine": "mariadb", "was": was} for name, was in accounts.items()}
+    for label in sorted({each["engine"] for each in accounts.values()}):
+        attempt(return_those_of, ENGINES[label], {name: each["was"] for name, each in accounts.items() if each["engine"] == label}, attempt)
 
 
-def return_account(name, described):
-    user = f"{quote(name)}@'%'"
-    if described is None:
-        sql(f"ALTER USER IF EXISTS {user} ACCOUNT LOCK")
-        return
-    create, *grants = described
-    lock = "" if "ACCOUNT LOCK" in create else " ACCOUNT UNLOCK"
-    sql("; ".join([create.replace("CREATE", "ALTER", 1) + lock, f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}", *grants]))
-
-
-def moving(secret, bundle, state):
-    """Whether clients may still come with a former password: from a raised generation until that one is retired."""
-    generation = int(bundle.secret.get(secret, {}).get("generation", 1))
-    return generation > 1 and state.retired.get(secret) != generation
-
-
-def password_hashes(create):
-    """The hashes by which an account's CREATE USER lets clients in, or [] when they come in by anything else."""
-    identified = re.search(r" IDENTIFIED (BY PASSWORD|VIA) (.*?)(?= REQUIRE | WITH | PASSWORD EXPIRE| ACCOUNT |$)", create)
-    if not identified:
-        return []
-    if identified[1] == "BY PASSWORD":
-        return [identified[2].strip("'")]
-    ways = [re.fullmatch(rf"mysql_native_password USING '({PASSWORD_HASH})'", way) for way in identified[2].split(" OR ")]
-    return [way[1] for way in ways] if all(ways) else []
-
-
-def identified_by(hashes):
-    """As CREATE and ALTER USER have it. MariaDB 11.8 takes one plugin several times, and tries them in this order."""
-    if len(hashes) == 1:
-        return f"IDENTIFIED BY PASSWORD '{hashes[0]}'"
-    return "IDENTIFIED VIA " + " OR ".join(f"mysql_native_password USING '{each}'" for each in hashes)
-
-
-def settle_account(name, account, secrets, exists, state, clients_move):
-    """Makes one account so; returns whether that changed anything. While clients move, former passwords stay good."""
-    user = f"{quote(name)}@'%'"
-    wanted = native_hash(secrets[account["secret"]])
-    described = describe_database_account(name) if exists else None
-    create, *present = described or [""]
-    grants = {grant for grant in account["grants"].split("; ") if grant}
-    others = {re.sub(r"^GRANT (.*) TO .*$", r"\1", grant) for grant in present if not grant.startswith("GRANT USAGE ON *.*")}
-    locked, hashes = "ACCOUNT LOCK" in create, password_hashes(create)
-    accepted = [wanted, *(each for each in hashes if each != wanted)] if clients_move and not locked else [wanted]
-    usable = hashes == accepted and not locked
-    if usable and others == grants:
-        return False
-    remember_account(name, described, state)
-    if not usable:
-        sql(f"CREATE USER IF NOT EXISTS {user} {identified_by(accepted)}; ALTER USER {user} {identified_by(accepted)} ACCOUNT UNLOCK")
-    if others != grants:
-        sql("; ".join([f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}", *(f"GRANT {grant} TO {user}" for grant in sorted(grants))]))
-    return True
+def return_those_of(engine, accounts, attempt):
+    await_database(engine)
+    for name, was in accounts.items():
+        attempt(engine.return_account, name, was)
 
 
 def retire_passwords(secret, bundle, state, secrets):
     """Ends the time in which the accounts of a raised secret also take its former values. Returns what was changed."""
-    accounts = [name for name, account in bundle.database_account.items() if account["secret"] == secret]
-    await_database()
     changes = []
-    for name in accounts:
-        create = describe_database_account(name)[0]
-        wanted = native_hash(secrets[secret])
-        if password_hashes(create) != [wanted]:
-            sql(f"ALTER USER {quote(name)}@'%' {identified_by([wanted])}")
+    for name, entry in bundle.database_account.items():
+        if entry["secret"] != secret:
+            continue
+        engine = ENGINES[entry["engine"]]
+        await_database(engine)
+        if engine.retire(name, with_generation(entry, bundle), secrets[secret]):
             changes.append(f"database account {name}: former passwords refused")
     state.retired[secret] = int(bundle.secret[secret]["generation"])
     state.save()

@@ -44,7 +44,9 @@ class State:
         self.units = stored.get("units", {})
         # Values that we have replaced.
         self.sysctls = stored.get("sysctls", {})
-        self.accounts_made = stored.get("databaseAccounts", [])
+        # By name: the database software. As agents kept them that knew of MariaDB alone, a list of names.
+        made = stored.get("databaseAccounts", {})
+        self.accounts_made = made if isinstance(made, dict) else dict.fromkeys(made, "mariadb")
         # By secret: the generation whose predecessors nobody takes any more.
         self.retired = stored.get("retired", {})
         # Whether this host had a life before the farm, and an administrator has said that it may be taken over.

@@ -93,9 +93,9 @@ wsrep_cluster_address = gcomm://${members.map((m) => m.mesh).join(",")}
 wsrep_node_name = ${host.id}
 wsrep_node_address = ${host.mesh}
 wsrep_slave_threads = 4
-# One writer at a time, and applications read where they write, so a read sees the last write as it is. 1 would cost
-# every read a round trip to all members; a session that reads elsewhere may set it for itself.
-wsrep_sync_wait = 0
+# A read waits for what the cluster has committed until then. farm-galera takes that off where all writes go: they are
+# there as they are made, and a round trip to all members for every read would be for nothing.
+wsrep_sync_wait = 1
 wsrep_sst_method = mariabackup
 # Debian's mysql@localhost, known by its unix account: no password to keep, and the account is there before any
 # cluster is.

@@ -48,6 +48,8 @@ class Daemon:
         # Of the writer: term and name, changed together.
         self.choice = (0, None)
         self.open = False  # To proxies: this is the writer, all know it, and it has what the one before acknowledged.
+        self.opened = float("-inf")
+        self.alone = True  # Sessions here may read without asking whether others have committed something.
         self.gave_up = float("-inf")
         self.unaccounted = []
         self.doing = "starting"
@@ -111,6 +113,7 @@ class Daemon:
                 self.position, self.fault = None, None
             if seen["serving"] and not self.sample[0]["serving"]:
                 server.flush()
+                self.open = False
             self.sample = (seen, time.monotonic())
             # Before all have been asked we would take ourselves for the only one.
             if self.asked == set(self.peers):
@@ -120,12 +123,20 @@ class Daemon:
     def assign_writer(self):
         _, former = self.choice
         states = self.states()
-        self.choice = term, present = writer(states)
+        term, present = writer(states)
+        if present != self.name and self.alone:
+            self.share()
+        self.choice = (term, present)
         if former != present:
             print(f"writer: {present} (term {term})", flush=True)
         if present == self.name:
             # Its own part of what the cluster has committed may still wait to be applied.
-            self.open = self.open or (agreed(self.name, states) and server.catch_up())
+            if not self.open and agreed(self.name, states) and server.catch_up():
+                server.read_with_others()
+                self.open, self.alone, self.opened = True, False, time.monotonic()
+            # Until all proxies have followed, the former writer takes writes too: reads here wait for them.
+            if self.open and not self.alone and time.monotonic() - self.opened > PROXIES_FOLLOW:
+                self.alone = server.read_alone()
             return
         leaving = server.LEAVING.exists()
         if self.open and leaving and present and not states[present]["open"]:
@@ -136,6 +147,13 @@ class Daemon:
             return  # This server is stopped in a moment; who came to it meanwhile loses one session, not one after another.
         if time.monotonic() - self.gave_up < PROXIES_FOLLOW and os.path.exists(server.SOCKET):
             # The next statement of these belongs to the new writer, and proxies bring more until they have followed.
+            server.drop_clients()
+
+    def share(self):
+        """Before anybody can know of another writer: from now on a read here waits for what that one has committed."""
+        self.alone = False
+        if os.path.exists(server.SOCKET):
+            server.read_with_others()
             server.drop_clients()
 
     def watch_peer(self, name):

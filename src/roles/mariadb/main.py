@@ -5,6 +5,7 @@
     farm-galera accept-loss NAME…  an operator's word: NAME is fenced, commits that only it has may be lost
     farm-galera may-change         whether this member may be away for a while; exits 1 and says why when it may not
     farm-galera restart            restarts MariaDB so that the cluster goes on, and waits until it serves again
+    farm-galera follow             the same if it runs with another configuration or program than is here
 """
 
 import json
@@ -19,6 +20,8 @@ import server
 CONFIG = pathlib.Path("/etc/farm/galera.json")
 # Without another member that serves nobody takes the writes over, and none is needed.
 HANDOVER_LIMIT = 5.0
+# A daemon that has just started knows within a second whether its server serves; one that does not serve is not missed.
+LOOK_AROUND = 5.0
 # Proxies ask every 0.5 s and believe the second no (database-proxy.ts); nobody tells us when they have.
 PROXIES_FOLLOW = 1.5
 # An agent that waits for us should hear of a failure; a restart with a state transfer may take its time.
@@ -111,6 +114,19 @@ def restart(config):
     sys.exit(f"mariadb does not serve again after {RESTART_LIMIT:.0f} s; see: journalctl -u mariadb -u farm-galera")
 
 
+def follow(config):
+    """Restarts MariaDB if it does not run with what is here. Called when the daemon has just started."""
+    if server.unit() == "stopped" or not server.is_outdated():
+        return
+    deadline = time.monotonic() + LOOK_AROUND
+    while time.monotonic() < deadline:
+        mine = ask(config["members"][config["name"]], config["port"])
+        if mine and mine["serving"]:
+            break
+        time.sleep(0.1)
+    restart(config)
+
+
 def main(arguments):
     config = json.loads(CONFIG.read_text())
     match arguments:
@@ -122,6 +138,8 @@ def main(arguments):
             may_change(config)
         case ["restart"]:
             restart(config)
+        case ["follow"]:
+            follow(config)
         case _:
             sys.exit(__doc__)
 

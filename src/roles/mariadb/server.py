@@ -1,6 +1,7 @@
 """The MariaDB server of this host as the daemon sees and handles it: systemd, the data directory, a status client."""
 
 import fcntl
+import hashlib
 import os
 import pathlib
 import re
@@ -18,6 +19,10 @@ GRASTATE = pathlib.Path("/var/lib/mysql/grastate.dat")
 BOOTSTRAP = pathlib.Path("/run/farm-galera/bootstrap")
 # There while this member is about to be restarted, so that another takes the writes first.
 LEAVING = pathlib.Path("/run/farm-galera/leaving")
+# With what configuration and program the server was started last.
+STARTED = pathlib.Path("/run/farm-galera/started")
+CONFIG = pathlib.Path("/etc/mysql/mariadb.conf.d/80-farm.cnf")
+PROGRAM = pathlib.Path("/usr/sbin/mariadbd")
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 # Sixteen of the largest transactions that MediaWiki makes (2 MiB of text, twice, and its indexes).
 ROOM_BYTES = 64 << 20
@@ -121,6 +126,24 @@ def catch_up():
     return done.returncode == 0
 
 
+def read_alone():
+    """Lets new sessions read what is here as it is: this member takes all writes. Returns whether that was done."""
+    return _set_global("wsrep_sync_wait = 0")
+
+
+def read_with_others():
+    """Makes new sessions wait, at each read, for what the cluster has committed until then."""
+    _set_global("wsrep_sync_wait = 1")
+
+
+def _set_global(setting):
+    try:
+        done = subprocess.run([*CLIENT, "-e", f"SET GLOBAL {setting}"], capture_output=True, timeout=2)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
 def drop_clients():
     """Ends the sessions of clients from other hosts; those by the unix socket stay."""
     # A member that is not Primary neither answers a SELECT nor does a KILL in a session that takes part in Galera.
@@ -193,9 +216,20 @@ def obstacle():
     return None if installed == "installed" else "the package mariadb-server is being installed or upgraded"
 
 
+def present():
+    """What a server that is started now would run with."""
+    return f"{hashlib.sha256(CONFIG.read_bytes()).hexdigest()} {PROGRAM.stat().st_mtime_ns}"
+
+
+def is_outdated():
+    """Whether the server was started with another configuration or program than is here."""
+    return not STARTED.exists() or STARTED.read_text() != present()
+
+
 def start():
     """Starts the server as one that joins."""
     BOOTSTRAP.unlink(missing_ok=True)
+    STARTED.write_text(present())
     return _systemctl("start", "--no-block", UNIT)
 
 
@@ -208,6 +242,7 @@ def bootstrap():
             file.truncate()
             os.fsync(file.fileno())
     BOOTSTRAP.write_text("_WSREP_NEW_CLUSTER=--wsrep-new-cluster\n")
+    STARTED.write_text(present())
     return _systemctl("start", "--no-block", UNIT)
 
 

@@ -1,4 +1,4 @@
-/** Ports of a PostgreSQL cluster, on mesh addresses unless said otherwise. */
+/** Ports of a PostgreSQL cluster, on mesh addresses but for the last three. */
 
 export const CLIENT_PORT = 5432;
 /** Patroni's HTTP, its customary port: which member is what. */
@@ -11,8 +11,8 @@ export const FENCE_PORT = 8010;
 /** On a Proxmox host: stop one of its guests. */
 export const STOP_PORT = 8011;
 
-/** On a client host, 127.0.0.1: its proxy's way to the primary, and to copies that are hardly late, for reading. */
+/** On 127.0.0.1 of a client host: the way to the primary, and to copies that are at most 16 MB of changes late. */
 export const PROXY_PORT = 5432;
 export const READ_PROXY_PORT = 5433;
-/** A pool in front of the way to the primary, where an application declares one. */
+/** There too: a pool in front of the way to the primary, where an application declares one. */
 export const POOL_PORT = 6432;

@@ -2,6 +2,7 @@
 import type { Application, Cluster } from "../../inventory/schema.ts";
 import { FarmError } from "../../shell/errors.ts";
 import type { TwinFarm } from "../farm.ts";
+import type { Help } from "./faults/slower.ts";
 import { mariadbCluster } from "./mariadb.ts";
 import { postgresCluster } from "./postgresql.ts";
 import type { Copy } from "./record.ts";
@@ -37,6 +38,10 @@ export interface DrilledCluster {
   /** What each member has of a table, once it has caught up with the others. */
   copies(table: string): Promise<Copy[]>;
   dropTable(table: string): Promise<void>;
+  /** Takes from the cluster what it helps itself by, for figures to compare with; where there is such a thing. */
+  withhold?(help: Help): Promise<void>;
+  /** Gives all of that back. */
+  giveBack?(): Promise<void>;
   /** Whether members flush each commit to the disk before they acknowledge it. A server that is down is told too. */
   setFlushing(members: readonly string[], flushes: boolean): Promise<void>;
 }

@@ -10,6 +10,7 @@ import { cutFromEachOther, cutFromMembers, isolated } from "./faults/partition.t
 import { paused } from "./faults/pause.ts";
 import { killed, withoutFlushing, withoutPower } from "./faults/power.ts";
 import { processKilled } from "./faults/process.ts";
+import { without } from "./faults/slower.ts";
 import type { Expectation } from "./record.ts";
 
 interface Entry {
@@ -41,6 +42,9 @@ export interface RefusedDrill extends Entry {
 /** A power failure that is over at once: the machines boot together. */
 const AT_ONCE = 0;
 
+/** Longer than a cluster with Patroni's own times needs (33 s were measured), seconds. */
+const AS_SHIPPED = 45;
+
 const FAR = { roundTrip: 100, loss: 0.01 };
 
 /** In the order in which `farm drill all` does them. */
@@ -54,6 +58,35 @@ export const drills: readonly (Drill | RefusedDrill)[] = [
     name: "process-kill",
     title: { en: "the server's process killed", ru: "процесс сервера убит" },
     ...{ targets: "writer", fault: processKilled, lasts: "until noticed", expects: {} },
+  },
+  {
+    name: "kill-unfenced",
+    software: "postgresql",
+    title: {
+      en: "machine killed, and nobody may switch it off for sure",
+      ru: "машина убита, и никто не может её наверняка выключить",
+    },
+    ...{ targets: "writer", fault: without("fencing", killed), lasts: "until noticed", expects: {} },
+  },
+  {
+    name: "kill-defaults",
+    software: "postgresql",
+    title: { en: "the same with Patroni's own times", ru: "то же со сроками самой Patroni" },
+    ...{ targets: "writer", fault: without("fencing and timings", killed), lasts: AS_SHIPPED, expects: {} },
+  },
+  {
+    name: "process-kill-defaults",
+    software: "postgresql",
+    title: {
+      en: "the server's process killed, with Patroni's own times",
+      ru: "процесс сервера убит, со сроками самой Patroni",
+    },
+    ...{
+      targets: "writer",
+      fault: without("fencing and timings", processKilled),
+      lasts: AS_SHIPPED,
+      expects: {},
+    },
   },
   {
     name: "hand-over",

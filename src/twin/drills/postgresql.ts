@@ -1,9 +1,10 @@
 /** A PostgreSQL cluster as drills see it. */
 import { readFileSync } from "node:fs";
-import { dataHostsOf, partsOf } from "../../inventory/clusters.ts";
+import { dataHostsOf, partsOf, votersOf } from "../../inventory/clusters.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { PostgresCluster } from "../../inventory/schema.ts";
 import { REST_PORT } from "../../roles/postgresql/ports.ts";
+import { TIMINGS } from "../../roles/postgresql/timings.ts";
 import { databasePassword } from "../../roles/secrets.ts";
 import { FarmError } from "../../shell/errors.ts";
 import type { TwinFarm } from "../farm.ts";
@@ -14,6 +15,9 @@ import { type Copy, rowKey } from "./record.ts";
 /** Its right to write runs out 20 s after a leader is last seen, and the next one is chosen in one turn of 5 s (Patroni's ttl and loop_wait). */
 const NOTICES_WITHIN = 30;
 const AUTO_CONF = "/var/lib/postgresql/17/main/postgresql.auto.conf";
+const PATRONI = "/etc/patroni/config.yml";
+/** Patroni's own times (its documentation, "Dynamic Configuration Settings"), seconds. */
+const PATRONI_DEFAULTS = { ttl: 30, loop_wait: 10, retry_timeout: 10, primary_start_timeout: 300 };
 const TABLES = "farm_drill_";
 /** Seconds for a statement, and for a copy to have caught up. */
 const STATEMENT_LIMIT = 60;
@@ -87,6 +91,31 @@ export function postgresCluster(farm: TwinFarm, cluster: PostgresCluster): Drill
     };
   };
 
+  /** Runs a command on hosts. Throws a FarmError where it fails. */
+  const onHosts = async (hosts: readonly string[], command: string): Promise<void> => {
+    await Promise.all(
+      hosts.map(async (host) => {
+        const { code, stdout, stderr } = await farm.ssh.run(farm.target(host), command, { limit: 30 });
+        if (code !== 0) throw new FarmError(`${host}: ${command}: ${lastLines(stderr || stdout, 2)}`);
+      }),
+    );
+  };
+
+  /** Sets those times of Patroni's that its defaults are about. */
+  const setTimes = async (times: typeof PATRONI_DEFAULTS): Promise<void> => {
+    const names = Object.keys(PATRONI_DEFAULTS) as (keyof typeof PATRONI_DEFAULTS)[];
+    const settings = names.map((name) => `--set ${name}=${times[name]}`).join(" ");
+    const command = `patronictl --config-file ${PATRONI} edit-config --force ${settings}`;
+    // Any host with the data can do it, and one of them may be booting.
+    const answers = await Promise.all(
+      holders.map((host) => farm.ssh.run(farm.target(host), command, { limit: 60 }).catch(() => undefined)),
+    );
+    if (!answers.some((answer) => answer?.code === 0))
+      throw new FarmError(
+        `the times of ${cluster.id} can't be set: ${lastLines(answers.find((a) => a?.stderr)?.stderr ?? "no host answers", 3)}`,
+      );
+  };
+
   return {
     id: cluster.id,
     software: cluster.software,
@@ -142,6 +171,16 @@ export function postgresCluster(farm: TwinFarm, cluster: PostgresCluster): Drill
       await sql(farm, await writer(), database, `DROP TABLE ${table}`);
     },
 
+    async withhold(help) {
+      await onHosts(votersOf(cluster), "systemctl stop farm-fence.service");
+      if (help === "fencing and timings") await setTimes(PATRONI_DEFAULTS);
+    },
+
+    async giveBack() {
+      await onHosts(votersOf(cluster), "systemctl start farm-fence.service");
+      await setTimes(TIMINGS);
+    },
+
     async setFlushing(members, flushes) {
       // What the log's writer flushes by itself, it does every 10 s then.
       const lines = flushes ? "" : "synchronous_commit = off\nwal_writer_delay = 10s\n";
@@ -152,12 +191,7 @@ export function postgresCluster(farm: TwinFarm, cluster: PostgresCluster): Drill
         "pkill -HUP -o -x postgres || true",
       ];
       const hosts = holders.filter((host) => members.includes(host));
-      await Promise.all(
-        hosts.map(async (host) => {
-          const { code, stderr } = await farm.ssh.run(farm.target(host), script.join(" && "), { limit: 15 });
-          if (code !== 0) throw new FarmError(`${host} can't be told how to flush: ${lastLines(stderr, 2)}`);
-        }),
-      );
+      await onHosts(hosts, script.join(" && "));
     },
   };
 }

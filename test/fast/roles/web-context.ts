@@ -1,4 +1,4 @@
-/** What a role sees of the lab, seen from one of its hosts. */
+/** What a role sees of the lab, perhaps changed, seen from one of its hosts. */
 import assert from "node:assert/strict";
 import { hostOf } from "../../../src/inventory/load.ts";
 import type { Application } from "../../../src/inventory/schema.ts";
@@ -6,12 +6,12 @@ import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
 import type { RoleContext } from "../../../src/roles/role.ts";
 import { labInventory } from "../farms.ts";
 
-export function contextOf(host: string): RoleContext {
-  const inventory = labInventory();
+export function contextOf(host: string, change?: Parameters<typeof labInventory>[0]): RoleContext {
+  const inventory = labInventory(change);
   return {
     inventory,
     host: hostOf(inventory, host),
-    keys: deriveKeys(PREVIEW_MASTER_KEY, inventory.stack, {}),
+    keys: deriveKeys(PREVIEW_MASTER_KEY, inventory.stack, inventory.generations),
     secret: (name) => `\${secret:${name}}`,
   };
 }
