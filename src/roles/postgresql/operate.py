@@ -125,11 +125,18 @@ def restart(config):
         sys.exit(f"not restarting PostgreSQL: {no}")
     if primary(seen["servers"]) == me:
         switchover(config, None)
-    code, text = host.patroni(config, address_of(config, me), "/restart", {}, limit=RESTART_LIMIT)
+    # Patroni does one thing at a time: a former primary may still be finishing its handover.
+    code, text = wait_for(lambda: asked_to_restart(config, me), READY_LIMIT, "Patroni is busy: it was not done with something else")
     if code != 200:
         sys.exit(f"PostgreSQL did not restart: {text}")
     print("restarted PostgreSQL")
     wait_for(lambda: unready(me, config["part"], survey(config, [me])) is None, READY_LIMIT, "PostgreSQL does not serve again")
+
+
+def asked_to_restart(config, me):
+    """Patroni's answer to being asked to restart PostgreSQL, or None while it is busy with something else."""
+    answer = host.patroni(config, address_of(config, me), "/restart", {}, limit=RESTART_LIMIT)
+    return None if "already in progress" in answer[1] else answer
 
 
 def switchover(config, to):
