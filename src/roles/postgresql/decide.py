@@ -10,7 +10,8 @@
               streaming   it receives from another
               sync     it confirms each write
               locked   there is a primary that has the right to write
-              timeline, position   in the log; pending: waits for a restart
+              timeline, position   in the log
+              pending  settings that wait for a restart: [present, declared] by name
 """
 
 from collections import namedtuple
@@ -137,6 +138,22 @@ def unready(me, part, seen):
     if server["role"] == "primary":
         return None if server["locked"] else "this primary has no right to write"
     return None if server["streaming"] else "this copy receives nothing from a primary"
+
+
+# A copy refuses to run with less than its primary has.
+LIMITS = ("max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction")
+
+
+def restart(server, stale):
+    """
+    How a server is to be restarted: "none", "handover" (a primary hands over first) or "in place". `stale`: it runs
+    another version than the one that is installed. A limit that becomes lower has to be so on the primary first, so a
+    primary for which only that is left does not hand over; copies follow it when they are restarted for something else.
+    """
+    lowered = [name for name, (present, declared) in server["pending"].items() if name in LIMITS and int(declared) < int(present)]
+    if stale or len(lowered) < len(server["pending"]):
+        return "handover"
+    return "in place" if lowered and server["role"] == "primary" else "none"
 
 
 def objection(me, part, members, seen):

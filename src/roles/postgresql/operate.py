@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 
+import decide
 import host
-from decide import heir, objection, primary, surplus, unready
 from state import server, survey
 
 # Patroni takes up its configuration in a second or two; it may be busy with a copy that begins.
@@ -69,8 +69,7 @@ def reload(config):
     settle_dynamic(config)
     wait_for(lambda: taken(config), TAKEN_LIMIT, "Patroni has not taken up its configuration")
     settle_votes(config)
-    if needs_restart(config):
-        restart(config)
+    restart_if_needed(config)
 
 
 def settle_dynamic(config):
@@ -102,7 +101,7 @@ def taken(config):
 def settle_votes(config):
     """Takes votes out of etcd that are not declared any more."""
     peers = {name: f"http://{address}:{config['ports']['peer']}" for name, address in config["votes"].items()}
-    for url, number in surplus(peers, survey(config)["votes"]).items():
+    for url, number in decide.surplus(peers, survey(config)["votes"]).items():
         answer = host.etcd(config, next(iter(config["votes"].values())), "/cluster/member/remove", {"ID": number}, limit=10)
         print(f"the vote at {url} is not declared any more: {(answer or {}).get('error', 'removed')}")
 
@@ -112,36 +111,39 @@ def installed_version(config):
     return re.sub(r"^postgres \(PostgreSQL\) ", "", told.strip())
 
 
-def needs_restart(config):
-    """Whether the server here runs with settings or a version that only a restart changes."""
-    mine = server(config, address_of(config, config["name"]))
-    waiting = host.sql_here(config, "SELECT count(*) FROM pg_settings WHERE pending_restart")
-    return bool(mine and mine["pending"]) or waiting != "0" or host.sql_here(config, "SHOW server_version") != installed_version(config)
-
-
-def restart(config):
-    """Restarts PostgreSQL here so that the cluster goes on: a primary hands over first."""
+def restart_if_needed(config):
+    """Restarts PostgreSQL here if settings or a version wait for that, so that the cluster goes on."""
     me, seen = config["name"], survey(config)
-    no = objection(me, config["part"], config["members"], seen)
+    how = decide.restart(seen["servers"][me], host.sql_here(config, "SHOW server_version") != installed_version(config))
+    if how == "none":
+        return
+    no = decide.objection(me, config["part"], config["members"], seen)
     if no:
         sys.exit(f"not restarting PostgreSQL: {no}")
-    if primary(seen["servers"]) == me:
+    if how == "handover" and decide.primary(seen["servers"]) == me:
         switchover(config, None)
-    code, text = host.patroni(config, address_of(config, me), "/restart", {}, limit=RESTART_LIMIT)
+    # Patroni does one thing at a time: a former primary may still be finishing its handover.
+    code, text = wait_for(lambda: asked_to_restart(config, me), READY_LIMIT, "Patroni is busy: it was not done with something else")
     if code != 200:
         sys.exit(f"PostgreSQL did not restart: {text}")
     print("restarted PostgreSQL")
-    wait_for(lambda: unready(me, config["part"], survey(config, [me])) is None, READY_LIMIT, "PostgreSQL does not serve again")
+    wait_for(lambda: decide.unready(me, config["part"], survey(config, [me])) is None, READY_LIMIT, "PostgreSQL does not serve again")
+
+
+def asked_to_restart(config, me):
+    """Patroni's answer to being asked to restart PostgreSQL, or None while it is busy with something else."""
+    answer = host.patroni(config, address_of(config, me), "/restart", {}, limit=RESTART_LIMIT)
+    return None if "already in progress" in answer[1] else answer
 
 
 def switchover(config, to):
     """Lets the member `to`, or the one that has every write, take the writes; returns when the former primary follows."""
     seen = survey(config)
-    former = primary(seen["servers"])
+    former = decide.primary(seen["servers"])
     if former is None:
         sys.exit("nobody takes the writes: there is nothing to hand over")
-    new = to or heir(seen["servers"], config["members"], former)
-    if new is None or new != heir(seen["servers"], config["members"], former):
+    new = to or decide.heir(seen["servers"], config["members"], former)
+    if new is None or new != decide.heir(seen["servers"], config["members"], former):
         sys.exit(f"{new or 'no other member'} does not have every write: handing over would lose some")
     if former != config["name"]:
         sys.exit(f"{former} takes the writes, and only there the proxies can be told beforehand: run this on {former}")

@@ -58,7 +58,10 @@ def server(config, address):
         "timeline": told.get("timeline"),
         "position": position(log.get("location")) or max(received or 0, replayed or 0) or None,
         "replayed_at": log.get("replayed_timestamp"),
-        "pending": bool(told.get("pending_restart")),
+        "pending": {
+            name: [change["old_value"], change["new_value"]]
+            for name, change in (told.get("pending_restart_reason") or {}).items()
+        },
         "version": told.get("server_version"),
         "patroni": told.get("patroni", {}).get("version"),
     }

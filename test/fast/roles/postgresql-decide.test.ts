@@ -53,7 +53,7 @@ function server(kind: string, position = 100 << 20) {
     locked: kind !== "p",
     timeline: 1,
     position,
-    pending: false,
+    pending: {},
   };
 }
 const servers = (kinds: string) =>
@@ -149,6 +149,19 @@ test("the copy that takes over has every write", () => {
   assert.equal(call("heir", servers("PSC"), MEMBERS, "pg1"), "pg2");
   assert.equal(call("heir", servers("PCC"), MEMBERS, "pg1"), null);
   assert.equal(call("heir", servers("P.S"), MEMBERS, "pg1"), null);
+});
+
+test("how a server is restarted", () => {
+  const restart = (kind: string, pending: object, stale = false) =>
+    call("restart", { ...server(kind), pending }, stale);
+  assert.equal(restart("P", {}), "none");
+  assert.equal(restart("P", {}, true), "handover");
+  assert.equal(restart("S", { shared_buffers: ["476MB", "381MB"] }), "handover");
+  assert.equal(restart("P", { max_connections: ["152", "190"] }), "handover");
+  // A lower limit: on the primary first, and a copy can't do it.
+  assert.equal(restart("P", { max_connections: ["190", "152"] }), "in place");
+  assert.equal(restart("S", { max_connections: ["190", "152"] }), "none");
+  assert.equal(restart("P", { max_connections: ["190", "152"], shared_buffers: ["1MB", "2MB"] }), "handover");
 });
 
 test("a copy that the primary can't serve any more gets a fresh one", () => {
