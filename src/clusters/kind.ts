@@ -17,7 +17,12 @@ export interface ProxyWay {
   /** Who of the targets gets a session: the first that is up, or the one with the fewest. */
   readonly balance: "first" | "leastconn";
   /** A target is up while this answers 200, asked each `every`. */
-  readonly check: { readonly port: number; readonly uri: string; readonly every: string };
+  readonly check: {
+    readonly port: number;
+    readonly method: "GET" | "OPTIONS";
+    readonly uri: string;
+    readonly every: string;
+  };
   /** What becomes of sessions with a target that is no longer to be used: a sentence for the configuration. */
   readonly sessions: string;
   /** How long a new session waits while no target is up, seconds; without it, it is refused at once. */

@@ -38,7 +38,7 @@ function section(
     retries 5
     option redispatch 1
     option httpchk
-    http-check send meth GET uri ${check.uri}
+    http-check send meth ${check.method} uri ${check.uri}
     http-check expect status 200
     # One slow answer is forgiven. ${sessions}
     default-server check port ${check.port} inter ${check.every} fall 2 rise 1

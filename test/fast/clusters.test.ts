@@ -109,11 +109,14 @@ test("the ways to PostgreSQL's primary and to copies that are hardly late, the w
     .content.split(/^listen /m)
     .slice(1);
   assert.match(writer, /^postgresql\n {4}bind 127\.0\.0\.1:5432\n {4}balance first$/m);
-  assert.match(writer, /uri \/primary$/m);
+  assert.match(writer, /check send meth GET uri \/writer$/m);
+  // A new session waits while nobody takes the writes.
+  assert.match(writer, /^ {4}tcp-request content lua\.hold postgresql 4$/m);
+  assert.match(writer, /check port 8009 /);
   assert.match(reading, /^postgresql-reading\n {4}bind 127\.0\.0\.1:5433\n {4}balance leastconn$/m);
-  assert.match(reading, /uri \/replica\?lag=16MB$/m);
+  assert.match(reading, /check send meth OPTIONS uri \/replica\?lag=16MB$/m);
+  assert.match(reading, /check port 8008 /);
   for (const way of [writer, reading]) {
-    assert.match(way, /check port 8008 /);
     assert.deepEqual(
       [...way.matchAll(/^ {4}server (\S+) \S+:5432 tcp-ut 3s$/gm)].map((m) => m[1]),
       ["pg1", "pg2", "pg4"],
@@ -123,7 +126,7 @@ test("the ways to PostgreSQL's primary and to copies that are hardly late, the w
     ({ from, to, via }) => from === "web3" && to.startsWith("pg") && via === "mesh",
   );
   const ports = (host: string) => new Set(flows.filter((f) => f.to === host).map((f) => f.port));
-  for (const host of ["pg1", "pg2", "pg4"]) assert.deepEqual(ports(host), new Set([5432, 8008]));
+  for (const host of ["pg1", "pg2", "pg4"]) assert.deepEqual(ports(host), new Set([5432, 8008, 8009]));
   assert.deepEqual(ports("pg3"), new Set());
   assert.deepEqual(
     web3.state.probes.map((probe) => probe.name).filter((name) => /way|pool/.test(name)),

@@ -17,7 +17,7 @@ export const mariadb: ClusterKind = {
       port: CLIENT_PORT,
       targets: membersOf(inventory, cluster),
       balance: "first",
-      check: { port: STATE_PORT, uri: "/writer", every: "500ms" },
+      check: { port: STATE_PORT, method: "GET", uri: "/writer", every: "500ms" },
       sessions: "A former writer that lives ends its clients' sessions itself (daemon.py).",
       probe: `way to the writer of ${cluster.id}`,
     },

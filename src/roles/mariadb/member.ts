@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { file } from "../../host/entries.ts";
 import type { ConnectState, FileState, ListenState } from "../../host/state.ts";
+import { listener } from "../listener.ts";
 import { MESH_INTERFACE } from "../mesh.ts";
 import type { ClusterRole } from "../role.ts";
 import { daemonConfig, membersOf, serverConfig } from "./config.ts";
@@ -14,7 +15,7 @@ const DAEMON_UNIT = "/etc/systemd/system/farm-galera.service";
 const PROGRAM = "/usr/local/lib/farm-galera";
 
 const shipped = (name: string): string => readFileSync(new URL(name, import.meta.url), "utf8");
-const modules = ["main.py", "daemon.py", "decide.py", "listener.py", "server.py"].map((name) => ({
+const modules = ["main.py", "daemon.py", "decide.py", "server.py"].map((name) => ({
   name,
   content: shipped(name),
 }));
@@ -31,8 +32,8 @@ Restart=no
 EnvironmentFile=-/run/farm-galera/bootstrap
 `;
 
-const programFiles: readonly FileState[] = modules.map(({ name, content }) =>
-  file(`${PROGRAM}/${name}`, content, { mode: name === "main.py" ? "0755" : "0644" }),
+const programFiles: readonly FileState[] = [...modules, { name: "listener.py", content: listener }].map(
+  ({ name, content }) => file(`${PROGRAM}/${name}`, content, { mode: name === "main.py" ? "0755" : "0644" }),
 );
 
 const service = "mariadb";

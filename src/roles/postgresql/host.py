@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 
 CONFIG = pathlib.Path("/etc/farm/postgresql/cluster.json")
+# There while this primary is about to hand the writes over, so that proxies send it no new sessions.
+LEAVING = pathlib.Path("/run/farm-postgresql/leaving")
 # Seconds. A question that takes longer says enough.
 ASK_LIMIT = 2.0
 SQL_LIMIT = 10.0

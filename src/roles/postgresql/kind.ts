@@ -10,7 +10,14 @@ import { answers, loginOf } from "./client.ts";
 import { fencedGuests, fencer } from "./fencing.ts";
 import { postgresData } from "./member.ts";
 import { dataHosts, partOf, postgres, voters } from "./parts.ts";
-import { CLIENT_PORT, ETCD_CLIENT_PORT, PROXY_PORT, READ_PROXY_PORT, REST_PORT } from "./ports.ts";
+import {
+  CLIENT_PORT,
+  ETCD_CLIENT_PORT,
+  PROXY_PORT,
+  READ_PROXY_PORT,
+  REST_PORT,
+  WRITER_PORT,
+} from "./ports.ts";
 import { postgresWitness } from "./witness.ts";
 
 /** A host with the data, as Patroni's `GET /patroni` and `GET /cluster` tell of it. */
@@ -77,7 +84,7 @@ export const postgresql: ClusterKind = {
       // Far copies too: the day they have to take over, the way is there.
       targets: dataHosts(inventory, cluster),
       balance: "first",
-      check: { port: REST_PORT, uri: "/primary", every: "500ms" },
+      check: { port: WRITER_PORT, method: "GET", uri: "/writer", every: "500ms" },
       sessions:
         "A former primary that lives ends its clients' sessions itself: PostgreSQL restarts as a copy.",
       // The longest that a planned hand-over takes, twice.
@@ -89,7 +96,8 @@ export const postgresql: ClusterKind = {
       port: READ_PROXY_PORT,
       targets: dataHosts(inventory, cluster),
       balance: "leastconn",
-      check: { port: REST_PORT, uri: "/replica?lag=16MB", every: "2s" },
+      // Patroni writes a page of complaints when HAProxy hangs up on an answer with a body.
+      check: { port: REST_PORT, method: "OPTIONS", uri: "/replica?lag=16MB", every: "2s" },
       sessions: "A copy that falls behind, or becomes the primary, keeps the sessions that it has.",
     },
   ],

@@ -7,7 +7,7 @@ import type { ClusterRole, RoleContext } from "../role.ts";
 import { SERVICE_FILE } from "./accounts.ts";
 import { FIRST_ACCOUNTS, firstAccounts, patroniConfig, serviceFile, VERSION } from "./config.ts";
 import { partOf, postgres } from "./parts.ts";
-import { CLIENT_PORT, ETCD_CLIENT_PORT, REST_PORT } from "./ports.ts";
+import { CLIENT_PORT, ETCD_CLIENT_PORT, REST_PORT, WRITER_PORT } from "./ports.ts";
 import { PROGRAM_CONFIG, program, programFiles, shipped } from "./program.ts";
 import { otherData, vote, voteClient } from "./vote.ts";
 
@@ -28,7 +28,7 @@ const service = "postgresql";
 /** The server, Patroni, which runs it, and what watches over both. */
 function server(context: RoleContext, cluster: PostgresCluster): Contribution {
   const secretive = { owner: "root:postgres", mode: "0640" };
-  const ports = [CLIENT_PORT, REST_PORT];
+  const ports = [CLIENT_PORT, REST_PORT, WRITER_PORT];
   return {
     role: `postgresql ${cluster.id}`,
     // Patroni without python3-etcd knows no etcd.

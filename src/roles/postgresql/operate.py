@@ -15,6 +15,8 @@ from state import server, survey
 
 # Patroni takes up its configuration in a second or two; it may be busy with a copy that begins.
 TAKEN_LIMIT = 60.0
+# Proxies ask every 0.5 s and believe the second no (database-proxy.ts); nobody tells us when they have.
+PROXIES_FOLLOW = 1.5
 # A switchover takes about two seconds; Patroni itself waits for a former primary to stop (timings.ts: 8 s).
 SWITCHOVER_LIMIT = 60.0
 # A restart replays what a crash would have to, at most.
@@ -141,10 +143,17 @@ def switchover(config, to):
     new = to or heir(seen["servers"], config["members"], former)
     if new is None or new != heir(seen["servers"], config["members"], former):
         sys.exit(f"{new or 'no other member'} does not have every write: handing over would lose some")
-    began = time.monotonic()
-    code, text = host.patroni(
-        config, address_of(config, former), "/switchover", {"leader": former, "candidate": new}, limit=SWITCHOVER_LIMIT
-    )
+    if former != config["name"]:
+        sys.exit(f"{former} takes the writes, and only there the proxies can be told beforehand: run this on {former}")
+    host.LEAVING.touch()
+    try:
+        time.sleep(PROXIES_FOLLOW)
+        began = time.monotonic()
+        code, text = host.patroni(
+            config, address_of(config, former), "/switchover", {"leader": former, "candidate": new}, limit=SWITCHOVER_LIMIT
+        )
+    finally:
+        host.LEAVING.unlink(missing_ok=True)
     if code != 200:
         sys.exit(f"{former} did not hand over to {new}: {text}")
     print(f"{former} handed over to {new} in {time.monotonic() - began:.1f} s")

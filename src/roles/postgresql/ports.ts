@@ -3,6 +3,8 @@
 export const CLIENT_PORT = 5432;
 /** Patroni's HTTP, its customary port: which member is what. */
 export const REST_PORT = 8008;
+/** HTTP of farm-postgresql: whether this host is to be sent the writes. */
+export const WRITER_PORT = 8009;
 /** etcd's customary ones. */
 export const ETCD_CLIENT_PORT = 2379;
 export const ETCD_PEER_PORT = 2380;

@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { file } from "../../host/entries.ts";
 import type { Contribution, FileState } from "../../host/state.ts";
 import type { Host, PostgresCluster } from "../../inventory/schema.ts";
+import { listener } from "../listener.ts";
 import type { RoleContext } from "../role.ts";
 import { patroniPassword, SERVICE_FILE } from "./accounts.ts";
 import { BINARIES, DATA_DIRECTORY, dynamicConfig, memberMark, OPERATOR } from "./config.ts";
 import { dataHosts, partOf, voters } from "./parts.ts";
-import { ETCD_CLIENT_PORT, ETCD_PEER_PORT, REST_PORT } from "./ports.ts";
+import { ETCD_CLIENT_PORT, ETCD_PEER_PORT, REST_PORT, WRITER_PORT } from "./ports.ts";
 
 export const PROGRAM = "/usr/local/lib/farm-postgresql";
 export const FOLDER = "/etc/farm/postgresql";
@@ -26,9 +27,12 @@ const modules = [
   "votes.py",
   "watch.py",
 ];
-export const programFiles: readonly FileState[] = modules.map((name) =>
-  file(`${PROGRAM}/${name}`, shipped(name), { mode: name === "main.py" ? "0755" : "0644" }),
-);
+export const programFiles: readonly FileState[] = [
+  ...modules.map((name) =>
+    file(`${PROGRAM}/${name}`, shipped(name), { mode: name === "main.py" ? "0755" : "0644" }),
+  ),
+  file(`${PROGRAM}/listener.py`, listener),
+];
 
 const addresses = (hosts: readonly Host[]) => Object.fromEntries(hosts.map((h) => [h.id, h.mesh]));
 
@@ -45,18 +49,18 @@ function programConfig(context: RoleContext, cluster: PostgresCluster): string {
     votes: addresses(voters(inventory, cluster)),
     members: addresses(data.filter((h) => cluster.members.includes(h.id))),
     replicas: addresses(data.filter((h) => cluster.replicas.includes(h.id))),
-    ports: { state: REST_PORT, vote: ETCD_CLIENT_PORT, peer: ETCD_PEER_PORT },
+    ports: { state: REST_PORT, writer: WRITER_PORT, vote: ETCD_CLIENT_PORT, peer: ETCD_PEER_PORT },
   };
-  // Only where it is needed: to ask for a secret is to be given it.
-  const server = () => ({
+  if (part === "witness") return `${JSON.stringify(common, undefined, 2)}\n`;
+  const server = {
     binaries: BINARIES,
     data: DATA_DIRECTORY,
     services: SERVICE_FILE,
     patroni: { user: OPERATOR, password: secret(patroniPassword(cluster)) },
     mark: memberMark(context, cluster),
     dynamic: dynamicConfig(context, cluster),
-  });
-  return `${JSON.stringify(part === "witness" ? common : { ...common, ...server() }, undefined, 2)}\n`;
+  };
+  return `${JSON.stringify({ ...common, ...server }, undefined, 2)}\n`;
 }
 
 /** The program, its configuration and its short name. */

@@ -1,8 +1,12 @@
 """The watch on a host with data: what neither Patroni nor etcd does by itself."""
 
+import os
+import sys
+import threading
 import time
 
 import host
+import listener
 from decide import better_leader, hopeless
 from operate import address_of
 from state import survey
@@ -12,8 +16,30 @@ EVERY = 5.0
 APART_LIMIT = 30.0
 
 
+def refusal(config, path):
+    """Why proxies are not to send the writes here, or None: Patroni says who is the primary, and LEAVING that it will not be for long."""
+    if host.LEAVING.exists():
+        return "the writes are just being handed over"
+    answer = host.patroni(config, config["address"], "/primary")
+    told = host.parsed(answer) or {}
+    # Whoever has just got the right to write has it before its server has left recovery: `role` is the server's own word.
+    if answer[0] == 200 and told.get("role") == "primary" and told.get("state") == "running":
+        return None
+    return f"{config['name']} is {told.get('role', 'nothing')}, {told.get('state') or answer[1]}"
+
+
+def answer_proxies(config):
+    try:
+        listener.serve(config["address"], config["ports"]["writer"], lambda: {}, lambda path: refusal(config, path))
+    except BaseException:
+        # Half of this program would mislead: systemd starts it anew.
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+
+
 def watch(config):
     """Until it is stopped."""
+    threading.Thread(target=answer_proxies, args=(config,), daemon=True).start()
     apart_since, told = None, None
     while True:
         began = time.monotonic()

@@ -8,11 +8,12 @@ def now
   (Time.now.to_r * 1000).to_f.round(3)
 end
 
-# Without a limit a client would wait for the kernel to give a dead connection up.
+# Without a limit a client would wait for the kernel to give a dead connection up. The proxy holds a new session for some
+# seconds while nobody takes the writes.
 def connect(task)
   PG::Connection.new(
     host: "127.0.0.1", port: 5432, dbname: task["database"], user: task["user"], password: task["password"],
-    connect_timeout: 1, tcp_user_timeout: 5000, options: "-c statement_timeout=5000"
+    connect_timeout: 10, tcp_user_timeout: 5000, options: "-c statement_timeout=5000"
   )
 end
 
