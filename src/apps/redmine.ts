@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { file, unit } from "../host/entries.ts";
 import type { Contribution, FileState, UnitState } from "../host/state.ts";
+import { hostOf } from "../inventory/load.ts";
 import type { Application, Host } from "../inventory/schema.ts";
 import { PROXY_ADDRESS } from "../roles/database-proxy.ts";
 import type { ApplicationHealth } from "../roles/edge/health.ts";
@@ -23,6 +24,7 @@ const MAIL = `${CONFIG}/configuration.yml`;
 const SETTINGS = `${CONFIG}/settings.json`;
 const PUMA = `${CONFIG}/puma.rb`;
 const ADMIN = `${CONFIG}/passwords/admin`;
+const SOCKET = "/run/farm-redmine/puma.sock";
 const SERVICE = "farm-redmine.service";
 const SETUP = "farm-redmine-setup.service";
 /** Not www-data: who breaks into another application of this host must not read Redmine's secrets, nor the reverse. */
@@ -45,8 +47,11 @@ const PLUGIN_FILES = [
   [`${PLUGIN}/config/locales/ru.yml`, ours("plugin/ru.yml")],
 ] as const;
 
-/** Asked by the edges every few seconds: the page that everybody may see, which goes through Rails to the database. */
-export const redmineHealth: ApplicationHealth = { path: "/login", contains: "login-form" };
+/**
+ * Asked by the edges every few seconds: the page that everybody may see, which goes through Rails to the database. By a
+ * path of its own, as no node may answer this for another.
+ */
+export const redmineHealth: ApplicationHealth = { path: "/farm-health", contains: "login-form" };
 
 /** Only root's own programs and Redmine itself read what holds a secret. */
 const SECRET = { owner: `root:${ACCOUNT}`, mode: "0640" };
@@ -94,9 +99,33 @@ function puma({ processes, threads }: Size): string {
   return `directory "/usr/share/redmine"
 environment "production"
 # As nginx on loopback, any account of this host may ask it.
-bind "unix:///run/farm-redmine/puma.sock?umask=0111"
+bind "unix://${SOCKET}?umask=0111"
 threads ${threads}, ${threads}
+# Who has been let in is answered, also when we stop.
+drain_on_shutdown
 ${processes > 1 ? `workers ${processes}\n` : ""}`;
+}
+
+/**
+ * Ruby takes seconds to read all of Redmine. While this node's is away, its nginx asks another node what it could not
+ * hand over here, so nothing is asked twice. Who is asked so asks nobody further.
+ */
+function upstreams({ inventory, host }: RoleContext, { nodes }: Application): string {
+  const here = `server unix:${SOCKET} max_fails=0;`;
+  const others = nodes
+    .filter((id) => id !== host.id)
+    .map((id) => `\n  server ${hostOf(inventory, id).mesh}:${WEB_PORT} max_fails=0 backup;`);
+  return `upstream farm_redmine_here {
+  ${here}
+}
+upstream farm_redmine_any {
+  ${here}${others.join("")}
+}
+map $http_x_farm_node $farm_redmine {
+  "" farm_redmine_any;
+  default farm_redmine_here;
+}
+`;
 }
 
 /** Redmine's own settings, by their names there, on which the farm insists whenever the setup runs. */
@@ -146,7 +175,7 @@ function files(context: RoleContext, application: Application): FileState[] {
     file(`${PROGRAMS}/settle.rb`, TEXTS.settle, RUBY),
     file(unitPath(SERVICE), TEXTS.service),
     file(unitPath(SETUP), TEXTS.setupService),
-    site(context, application, TEXTS.locations),
+    site(context, application, TEXTS.locations, upstreams(context, application)),
   ];
 }
 
@@ -190,9 +219,14 @@ function units({ mail }: Application): UnitState[] {
       restartOn: [...both, SETTINGS, ADMIN, `${PROGRAMS}/setup.rb`, `${PROGRAMS}/settle.rb`, unitPath(SETUP)],
     }),
     unit(SERVICE, {
-      restartOn: [unitPath(SERVICE)],
-      // Puma executes itself anew, also as another version. The setup has run by then: what restarts comes first.
-      reloadOn: [...both, SECRET_KEY, PUMA, ...(mail === undefined ? [] : [MAIL]), "package:puma"],
+      restartOn: [
+        ...both,
+        SECRET_KEY,
+        PUMA,
+        ...(mail === undefined ? [] : [MAIL]),
+        unitPath(SERVICE),
+        "package:puma",
+      ],
     }),
   ];
 }

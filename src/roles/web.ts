@@ -70,10 +70,16 @@ ${needsPhp(applicationsOf(context)) ? PHP_PING : ""}  location / {
 const sitePath = (application: Application): string => `/etc/nginx/farm/${application.id}.conf`;
 
 /**
- * The site of an application: `locations` are nginx's words inside of its server block. The first host name is the
- * one that people see; the others lead to it, by 308 so that a form that was sent stays one.
+ * The site of an application: `locations` are nginx's words inside of its server block, `before` those that stand in
+ * front of it. The first host name is the one that people see; the others lead to it, by 308 so that a form that was
+ * sent stays one.
  */
-export function site(context: RoleContext, application: Application, locations: string): FileState {
+export function site(
+  context: RoleContext,
+  application: Application,
+  locations: string,
+  before = "",
+): FileState {
   const [first, ...others] = application.hostnames;
   const redirect = `server {
 ${listenLines(context)}
@@ -83,7 +89,7 @@ ${listenLines(context)}
 `;
   return file(
     sitePath(application),
-    `server {
+    `${before}server {
 ${listenLines(context)}
   server_name ${first};
 ${locations.trimEnd()}

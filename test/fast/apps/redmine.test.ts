@@ -86,12 +86,24 @@ test("nobody is served before the setup has replaced the password that everybody
   assert.match(setup, new RegExp(`^ExecStart=.*\nExecStartPost=/usr/bin/touch ${done}$`, "m"));
 });
 
+test("a node asks another while its own Redmine is away, but never about its health", () => {
+  const context = contextOf("web1", redmineLab());
+  const text = contentOf("/etc/nginx/farm/redmine.conf");
+  const others = [...text.matchAll(/server (\S+):80 max_fails=0 backup;/g)].map((m) => m[1]);
+  assert.deepEqual(
+    others,
+    context.inventory.hosts.filter((h) => h.id === "web2").map((h) => h.mesh),
+  );
+  assert.match(text, /location = \/farm-health \{\n\s+proxy_pass http:\/\/unix:/);
+  assert.doesNotMatch(contentOf("/etc/nginx/farm/redmine.conf", { nodes: ["web1"] }), /backup/);
+});
+
 test("the setup runs again when anything that it depends on changes, and Redmine reads what it reads anew", () => {
   const { units = [], files = [] } = roleOf();
   const named = (name: string) => units.find((u) => u.name === name);
   const setup = named("farm-redmine-setup.service")?.restartOn ?? [];
   const serve = named("farm-redmine.service");
-  const reacts = [...(serve?.restartOn ?? []), ...(serve?.reloadOn ?? [])];
+  const reacts = serve?.restartOn ?? [];
   const left = files
     .map(({ path }) => path)
     .filter((path) => !setup.includes(path) && !reacts.includes(path) && !path.startsWith("/etc/nginx/"));
