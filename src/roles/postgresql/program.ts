@@ -47,16 +47,17 @@ function programConfig(context: RoleContext, cluster: PostgresCluster): string {
     replicas: addresses(data.filter((h) => cluster.replicas.includes(h.id))),
     ports: { state: REST_PORT, vote: ETCD_CLIENT_PORT, peer: ETCD_PEER_PORT },
   };
-  // Only where it is needed: to ask for a secret is to be given it.
-  const server = () => ({
+  if (part === "witness") return `${JSON.stringify(common, undefined, 2)}\n`;
+  const server = {
     binaries: BINARIES,
     data: DATA_DIRECTORY,
     services: SERVICE_FILE,
     patroni: { user: OPERATOR, password: secret(patroniPassword(cluster)) },
     mark: memberMark(context, cluster),
     dynamic: dynamicConfig(context, cluster),
-  });
-  return `${JSON.stringify(part === "witness" ? common : { ...common, ...server() }, undefined, 2)}\n`;
+  };
+  return `${JSON.stringify({ ...common, ...server }, undefined, 2)}
+`;
 }
 
 /** The program, its configuration and its short name. */

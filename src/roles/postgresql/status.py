@@ -21,8 +21,10 @@ def show(config, seen, as_json):
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    print(f"{config['cluster']}: {first or 'nobody'} takes the writes, {told['sync'] or 'nobody'} confirms them; "
-          f"{len(decide.electing(seen['votes']))} of {len(seen['votes'])} votes")
+    votes = f"{len(decide.electing(seen['votes']))} of {len(seen['votes'])} votes"
+    # A witness asks no server.
+    writes = f"{first or 'nobody'} takes the writes, {told['sync'] or 'nobody'} confirms them; " if servers else ""
+    print(f"{config['cluster']}: {writes}{votes}")
     for name in sorted({*servers, *seen["votes"]}):
         print("  ".join([f"{name:10}", *filter(None, [server_line(servers, name, first), vote_line(seen["votes"], name)])]))
 

@@ -1,0 +1,167 @@
+/** What a host of a PostgreSQL cluster may and should do, as tables: src/roles/postgresql/decide.py. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+
+const FOLDER = new URL("../../../src/roles/postgresql", import.meta.url).pathname;
+
+/** Calls a function of decide.py with arguments that JSON can carry. */
+function call(name: string, ...args: unknown[]): unknown {
+  const program =
+    "import json, sys; sys.path.insert(0, sys.argv[1]); import decide; name, args = json.load(sys.stdin); print(json.dumps(getattr(decide, name)(*args)))";
+  const done = spawnSync("python3", ["-B", "-c", program, FOLDER], {
+    input: JSON.stringify([name, args]),
+    encoding: "utf8",
+  });
+  assert.equal(done.status, 0, done.stderr);
+  return JSON.parse(done.stdout);
+}
+
+const peer = (name: string): string => `http://${name}:2380`;
+const MEMBERS = { pg1: "10.80.0.1", pg2: "10.80.0.2" };
+const ALL = ["pg1", "pg2", "pg3"];
+const PEERS = Object.fromEntries(ALL.map((name) => [name, peer(name)]));
+
+/** Votes that know of each other: `started` have voted, `added` have only been added, `declared` are part of the first list. */
+function known(started: string[], added: string[] = [], declared: string[] = []) {
+  const entry = (name: string, id: string, begun: boolean) => [peer(id), { id, name, started: begun }];
+  return Object.fromEntries([
+    ...started.map((n) => entry(n, n, true)),
+    ...added.map((n) => entry("", n, false)),
+    ...declared.map((n) => entry(n, n, false)),
+  ]);
+}
+
+const vote = (id: string, leader: string, members: object = known(ALL)) => ({
+  waiting: false,
+  id,
+  leader,
+  members,
+});
+const waiting = { waiting: true };
+const votes = (...leaders: (string | null)[]) =>
+  Object.fromEntries(ALL.map((name, i) => [name, leaders[i] == null ? null : vote(name, leaders[i] ?? "0")]));
+
+/** A server in short: P primary, p primary without the right to write, S confirms, C receives, c receives nothing, x stopped. */
+function server(kind: string, position = 100 << 20) {
+  if (kind === ".") return null;
+  return {
+    state: kind === "x" ? "stopped" : "running",
+    role: kind.toUpperCase() === "P" ? "primary" : "replica",
+    streaming: kind === "S" || kind === "C",
+    sync: kind === "S",
+    locked: kind !== "p",
+    timeline: 1,
+    position,
+    pending: false,
+  };
+}
+const servers = (kinds: string) =>
+  Object.fromEntries(["pg1", "pg2", "pg4"].map((name, i) => [name, server(kinds[i] ?? ".")]));
+
+/** What pg1 does as a vote, and with whom it begins. */
+function joined(others: object, data: boolean, ready: string[] = []): unknown[] {
+  const [action, , initial] = call("join", "pg1", PEERS, { pg1: null, ...others }, data, ready) as unknown[];
+  return [action, initial];
+}
+
+test("a vote begins", () => {
+  const none = { pg2: null, pg3: null };
+  const elected = (members: object) => ({
+    pg2: vote("pg2", "pg3", members),
+    pg3: vote("pg3", "pg3", members),
+  });
+  // With data: it starts, whoever answers; but if the others have gone on without it, it joins them anew.
+  assert.deepEqual(joined(none, true), ["start", null]);
+  assert.deepEqual(joined(elected(known(ALL)), true), ["start", null]);
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"])), true), ["renew", null]);
+  // Without: it never forms a cluster as long as another declared vote is silent, for that one may have data.
+  assert.deepEqual(joined(none, false), ["wait", null]);
+  assert.deepEqual(joined({ pg2: waiting, pg3: null }, false, ["pg2"]), ["wait", null]);
+  assert.deepEqual(joined({ pg2: waiting, pg3: waiting }, false, ["pg2", "pg3"]), ["new", PEERS]);
+  // One that was seen to wait may have begun meanwhile.
+  assert.deepEqual(joined({ pg2: null, pg3: waiting }, false, ["pg2", "pg3"]), ["new", PEERS]);
+  // The others have begun to form what it is part of; it has never voted there.
+  const forming = known([], [], ALL);
+  assert.deepEqual(joined({ pg2: vote("pg2", "0", forming), pg3: null }, false), ["new", PEERS]);
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"], [], ["pg1"])), false), ["new", PEERS]);
+  // Growth: the running ones add it.
+  const initial = { pg1: peer("pg1"), pg2: peer("pg2"), pg3: peer("pg3") };
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"])), false), ["add", initial]);
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"], ["pg1"])), false), ["existing", initial]);
+  // Its disk was replaced.
+  assert.deepEqual(joined(elected(known(ALL)), false), ["replace", "pg1"]);
+  // No majority: nobody could add it.
+  assert.deepEqual(joined({ pg2: vote("pg2", "0"), pg3: null }, false), ["wait", null]);
+});
+
+test("votes that are not declared any more go when all that are declared vote", () => {
+  const list = known(["pg1", "pg2", "pg3", "old"]);
+  const all = (leader: string) => Object.fromEntries(ALL.map((n) => [n, vote(n, leader, list)]));
+  assert.deepEqual(call("surplus", PEERS, all("pg1")), { [peer("old")]: "old" });
+  assert.deepEqual(call("surplus", PEERS, { ...all("pg1"), pg3: null }), {});
+  assert.deepEqual(call("surplus", PEERS, all("0")), {});
+});
+
+test("etcd is not led from the primary's machine", () => {
+  const better = (kinds: string, ...leaders: (string | null)[]) =>
+    call("better_leader", "pg1", { servers: servers(kinds), votes: votes(...leaders) }, MEMBERS);
+  assert.equal(better("PS.", "pg1", "pg1", "pg1"), "pg3");
+  assert.equal(better("PS.", "pg1", "pg1", null), "pg2");
+  assert.equal(better("PS.", "pg3", "pg3", "pg3"), null);
+  assert.equal(better("SP.", "pg1", "pg1", "pg1"), null);
+});
+
+test("whether the cluster can do without a member", () => {
+  const objection = (me: string, part: string, kinds: string, ...leaders: (string | null)[]) =>
+    call("objection", me, part, MEMBERS, { servers: servers(kinds), votes: votes(...leaders) });
+  const well = ["pg3", "pg3", "pg3"];
+  assert.equal(objection("pg1", "member", "PSC", ...well), null);
+  assert.equal(objection("pg2", "member", "PSC", ...well), null);
+  assert.match(objection("pg1", "member", "PCC", ...well) as string, /no other member has every write/);
+  assert.match(objection("pg1", "member", "PcC", ...well) as string, /pg2 does not serve/);
+  assert.match(objection("pg1", "member", "P.C", ...well) as string, /pg2 does not serve/);
+  assert.match(objection("pg2", "member", "pSC", ...well) as string, /takes the writes/);
+  // Whoever does not serve is not missed; far copies never are.
+  assert.equal(objection("pg2", "member", "PxC", ...well), null);
+  assert.match(objection("pg1", "member", "PSC", "pg3", "pg3", null) as string, /only pg2 of 3 votes/);
+  assert.equal(objection("pg3", "witness", "", "pg1", "pg1", null), null);
+  assert.match(objection("pg3", "witness", "", null, "pg3", "pg3") as string, /only pg2 of 3 votes/);
+  assert.equal(objection("pg3", "witness", "", ...well), null);
+});
+
+test("whether a host does what it is for", () => {
+  const unready = (me: string, part: string, kinds: string, ...leaders: (string | null)[]) =>
+    call("unready", me, part, { servers: servers(kinds), votes: votes(...leaders) });
+  const well = ["pg3", "pg3", "pg3"];
+  assert.equal(unready("pg1", "member", "PSC", ...well), null);
+  assert.equal(unready("pg2", "member", "PSC", ...well), null);
+  assert.equal(unready("pg4", "replica", "PSC", ...well), null);
+  assert.match(unready("pg1", "member", "pSC", ...well) as string, /no right to write/);
+  assert.match(unready("pg2", "member", "PcC", ...well) as string, /receives nothing/);
+  assert.match(unready("pg2", "member", "PxC", ...well) as string, /not running here: stopped/);
+  assert.match(unready("pg2", "member", "P.C", ...well) as string, /Patroni does not answer/);
+  assert.match(unready("pg1", "member", "PSC", "0", "0", "0") as string, /no majority/);
+  assert.match(unready("pg3", "witness", "", "pg1", "pg1", null) as string, /etcd does not answer/);
+});
+
+test("the copy that takes over has every write", () => {
+  assert.equal(call("heir", servers("PSC"), MEMBERS, "pg1"), "pg2");
+  assert.equal(call("heir", servers("PCC"), MEMBERS, "pg1"), null);
+  assert.equal(call("heir", servers("P.S"), MEMBERS, "pg1"), null);
+});
+
+test("a copy that the primary can't serve any more gets a fresh one", () => {
+  const MiB = 1 << 20;
+  const hopeless = (kinds: string, position: number, oldest: number | null) => {
+    const seen = { servers: { ...servers(kinds), pg2: server(kinds[1] ?? ".", position) }, votes: {} };
+    return call("hopeless", "pg2", seen, oldest);
+  };
+  assert.match(hopeless("PcC", 40 * MiB, 64 * MiB) as string, /not kept/);
+  // It asks for the segment of 16 MiB that it is in.
+  assert.equal(hopeless("PcC", 70 * MiB, 64 * MiB), null);
+  assert.match(hopeless("PcC", 63 * MiB, 64 * MiB) as string, /not kept/);
+  assert.equal(hopeless("PCC", 40 * MiB, 64 * MiB), null);
+  assert.equal(hopeless(".cC", 40 * MiB, 64 * MiB), null);
+  assert.equal(hopeless("PcC", 40 * MiB, null), null);
+});

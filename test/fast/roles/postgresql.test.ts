@@ -1,0 +1,202 @@
+/** What the roles of a PostgreSQL cluster want of its members, its witness and its far copies. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { merge } from "../../../src/host/merge.ts";
+import type { Contribution } from "../../../src/host/state.ts";
+import { partsOf } from "../../../src/inventory/clusters.ts";
+import type { Host, Inventory, PostgresCluster } from "../../../src/inventory/schema.ts";
+import { findFlows } from "../../../src/plan/flows.ts";
+import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
+import { accessRules } from "../../../src/roles/postgresql/access.ts";
+import { dynamicConfig, memberMark } from "../../../src/roles/postgresql/config.ts";
+import { postgresData } from "../../../src/roles/postgresql/member.ts";
+import { connectionsOf, sizes } from "../../../src/roles/postgresql/sizes.ts";
+import { sound, TIMINGS, timingFlaws } from "../../../src/roles/postgresql/timings.ts";
+import { postgresWitness } from "../../../src/roles/postgresql/witness.ts";
+import type { RoleContext } from "../../../src/roles/role.ts";
+
+const ids = ["pg1", "pg2", "pg3", "pg4", "web1", "web2"];
+
+const host = (id: string, memory = 2e9): Host => ({
+  id,
+  site: "site",
+  origin: { kind: "dedicated" },
+  mesh: `10.80.0.${11 + ids.indexOf(id)}`,
+  address: `192.0.2.${11 + ids.indexOf(id)}`,
+  failureDomain: id,
+  memory,
+  disk: 40e9,
+});
+
+const title = { en: "Main", ru: "Главный" };
+const cluster: PostgresCluster = {
+  id: "main",
+  title,
+  software: "postgresql",
+  members: ["pg2", "pg1"],
+  witness: "pg3",
+  replicas: ["pg4"],
+  fencing: "none",
+};
+
+const inventory: Inventory = {
+  environment: "test",
+  title,
+  placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
+  sites: [],
+  hosts: ids.map((id) => host(id)),
+  clusters: [cluster],
+  applications: [
+    {
+      id: "tasks",
+      title,
+      software: "redmine",
+      language: "en",
+      database: { cluster: "main", extensions: [] },
+      hostnames: ["tasks.example.org"],
+      nodes: ["web2", "web1"],
+      storage: { uploads: "off" },
+    },
+  ],
+  databases: [{ id: "all", title, cluster: "main", extensions: [] }],
+  domains: [],
+  edge: { hosts: [] },
+  generations: {},
+  stack: "test",
+  administrators: [],
+  packageProxy: undefined,
+  nameservers: [],
+  adopt: [],
+  versions: {},
+};
+
+function context(id: string, secrets: string[] = [], generations = {}): RoleContext {
+  return {
+    inventory,
+    host: inventory.hosts.find((h) => h.id === id) ?? assert.fail(id),
+    keys: deriveKeys(PREVIEW_MASTER_KEY, "test", generations),
+    secret: (name) => {
+      secrets.push(name);
+      return `\${secret:${name}}`;
+    },
+  };
+}
+
+const contribution = (id: string, secrets: string[] = []): Contribution =>
+  (id === "pg3" ? postgresWitness : postgresData)(context(id, secrets), cluster);
+
+const text = (part: Contribution, ending: string): string =>
+  (part.files?.find((f) => f.path.endsWith(ending)) ?? assert.fail(ending)).content;
+
+test("every connection meets a listening port, and no state contradicts itself", () => {
+  const parts = new Map(partsOf(cluster).map((id) => [id, [contribution(id)]]));
+  for (const [id, contributions] of parts) merge(id, contributions);
+  const flows = findFlows(parts).map((f) => {
+    assert.equal(f.via, "mesh");
+    return `${f.from}>${f.to}:${f.port}`;
+  });
+  // The witness asks no server, a far copy no vote's peer port, and nobody asks a copy for a vote.
+  assert.deepEqual(flows.filter((f) => f.startsWith("pg3>")).sort(), [
+    "pg3>pg1:2379",
+    "pg3>pg1:2380",
+    "pg3>pg2:2379",
+    "pg3>pg2:2380",
+  ]);
+  assert.deepEqual(flows.filter((f) => f.startsWith("pg4>")).sort(), [
+    "pg4>pg1:2379",
+    "pg4>pg1:5432",
+    "pg4>pg1:8008",
+    "pg4>pg2:2379",
+    "pg4>pg2:5432",
+    "pg4>pg2:8008",
+    "pg4>pg3:2379",
+  ]);
+  assert(flows.includes("pg1>pg4:8008") && flows.includes("pg2>pg1:5432"));
+});
+
+test("a member listens on its mesh address and asks all votes", () => {
+  const config = text(contribution("pg2"), "config.yml");
+  assert.match(config, /listen: "10\.80\.0\.12:5432"/);
+  assert.match(
+    config,
+    /hosts:\n {4}- "10\.80\.0\.11:2379"\n {4}- "10\.80\.0\.12:2379"\n {4}- "10\.80\.0\.13:2379"\n/,
+  );
+  assert.doesNotMatch(config, /0\.0\.0\.0|192\.0\.2\.|"\*/);
+  assert.match(
+    text(contribution("pg3"), "etcd.env"),
+    /^ETCD_LISTEN_CLIENT_URLS=http:\/\/10\.80\.0\.13:2379$/m,
+  );
+});
+
+test("a far copy neither votes, nor confirms writes, nor takes them over", () => {
+  const copy = contribution("pg4");
+  assert(!copy.units?.some((u) => u.name === "etcd.service"));
+  assert.match(text(copy, "config.yml"), /nofailover: true\n {2}nosync: true/);
+  assert.match(text(contribution("pg1"), "config.yml"), /nofailover: false\n {2}nosync: false/);
+  assert.deepEqual(copy.gates, []);
+});
+
+test("each write is on two machines, and the primary gives up before the next one begins", () => {
+  const dynamic = dynamicConfig({ inventory }, cluster);
+  assert.equal(dynamic.synchronous_mode, true);
+  assert.equal(dynamic.failsafe_mode, true);
+  assert.equal(dynamic.primary_start_timeout, 0);
+  assert.deepEqual(timingFlaws(TIMINGS), []);
+  assert.equal(timingFlaws({ ...TIMINGS, ttl: 14 }).length, 3);
+  assert.match(
+    timingFlaws({ ...TIMINGS, loop_wait: 11, primary_stop_timeout: 1 })[0] ?? "",
+    /^loop_wait 11 \+ 2/,
+  );
+  assert.throws(
+    () => sound({ ...TIMINGS, retry_timeout: 10 }),
+    /loop_wait 5 \+ 2 \* retry_timeout 10 > ttl 20/,
+  );
+});
+
+test("who comes in, from where: the data hosts and the nodes of an application alone", () => {
+  assert.deepEqual(accessRules(inventory, cluster), [
+    "local all postgres peer",
+    ...["10.80.0.11", "10.80.0.12", "10.80.0.14"].flatMap((address) => [
+      `host all farm ${address}/32 scram-sha-256`,
+      `host replication replicator ${address}/32 scram-sha-256`,
+      `host postgres rewind ${address}/32 scram-sha-256`,
+    ]),
+    'host "tasks" +tasks 10.80.0.15/32 scram-sha-256',
+    'host "tasks" +tasks 10.80.0.16/32 scram-sha-256',
+  ]);
+});
+
+test("passwords are for root and postgres alone, and the witness has none", () => {
+  const secrets: string[] = [];
+  contribution("pg3", secrets);
+  assert.deepEqual(secrets, []);
+  for (const id of ["pg1", "pg4"])
+    for (const { path, content, mode, owner } of contribution(id).files ?? [])
+      if (content.includes("${secret:"))
+        assert(
+          (mode === "0600" && owner === "root:root") || (mode === "0640" && owner === "root:postgres"),
+          `${path} ${owner} ${mode}`,
+        );
+});
+
+test("the service for programs names the members, not the far copies", () => {
+  assert.match(text(contribution("pg4"), "pg_service.conf"), /^host=10\.80\.0\.11,10\.80\.0\.12$/m);
+});
+
+test("a raised password changes what the server has to take up; the cluster's settings are the same on all", () => {
+  const marks = [{}, { "password/main/@replication": 2 }].map((generations) =>
+    memberMark(context("pg1", [], generations), cluster),
+  );
+  assert.notEqual(marks[0], marks[1]);
+  const configs = ["pg1", "pg2", "pg4"].map(
+    (id) => JSON.parse(text(contribution(id), "cluster.json")).dynamic,
+  );
+  assert.deepEqual(configs[1], configs[0]);
+  assert.deepEqual(configs[2], configs[0]);
+});
+
+test("sizes follow the host, connections the smallest one", () => {
+  assert.equal(connectionsOf([host("pg1", 8e9), host("pg2", 2e9)]), 190);
+  assert.equal(sizes(host("pg1", 64e9), 500).sharedBuffers, 15258);
+  assert.equal(sizes(host("pg1", 0.5e9), 100).sharedBuffers, 128);
+});
