@@ -34,7 +34,7 @@ def serve(address, port, state, refusal):
 
         def do_GET(self):
             if self.path == "/state":
-                self.reply(200, "application/json", json.dumps(state(), indent=1))
+                self.reply(200, "application/json", json.dumps(state()))
             elif self.path in ("/", "/writer"):
                 no = refusal(self.path)
                 self.reply(503 if no else 200, "text/plain", no or "yes")

@@ -7,6 +7,7 @@ import { hostOf } from "../../src/inventory/load.ts";
 import { FarmError } from "../../src/shell/errors.ts";
 import { browserAddresses } from "../../src/twin/browser.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
+import { lab } from "../../stacks/lab.ts";
 import { farm, labUp, on, withoutRoot } from "./lab-farm.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
@@ -53,7 +54,12 @@ async function logIn(page: Page, url: string, password: string): Promise<void> {
   ]);
 }
 
-test("Redmine", { skip: withoutRoot }, async (t) => {
+/** The lab has to declare it: until then there is nothing to look at. */
+const undeclared = (lab.applications ?? []).some(({ id }) => id === "redmine")
+  ? false
+  : "the lab declares no Redmine";
+
+test("Redmine", { skip: withoutRoot || undeclared }, async (t) => {
   const lab = await labUp();
   const word = `zhuravl${Date.now()}`;
   const subject = `Проба ${word}`;
