@@ -27,7 +27,7 @@ test("twin up, killed", { skip: withoutRoot }, async (t) => {
   t.after(() => rmSync(copy, { recursive: true }));
 
   await t.test("at each stage of making a host, the next run ends well", async () => {
-    for (const step of ["guest", "agent", "secrets", "bundle", "activate", "confirm", "settled"])
+    for (const step of ["guest", "agent", "bundle", "activate", "confirm", "settled"])
       await killedAt(copy, `extra1-${step}: creating`);
     const { code, stdout, stderr } = await farm(["twin", "up"], 300, copy);
     assert.equal(code, 0, stdout + stderr);
