@@ -40,15 +40,18 @@ def electing(votes):
 def lacking_votes(votes, me):
     """Why the votes would not be a majority without `me`, or None."""
     left = [name for name in electing(votes) if name != me]
-    if me not in electing(votes) or len(left) >= majority(len(votes)):
+    # What etcd counts: while the votes become more or fewer, declarations differ from host to host.
+    count = len(votes[me]["members"]) if me in electing(votes) else 0
+    if len(left) >= majority(count) or not count:
         return None
-    return f"only {listing(left) or 'no other vote'} of {len(votes)} votes would be left, which is no majority"
+    return f"only {listing(left) or 'no other vote'} of {count} votes would be left, which is no majority"
 
 
-def join(me, peers, votes, has_data, ready):
+def join(me, peers, votes, has_data, ready, welcome):
     """
     How a vote begins. `peers`: peer address of each declared vote by name; `ready`: those that have been seen to wait for
-    the others, without data, since this one waits. Actions: wait, start (with the data it has), new (form the cluster
+    the others, without data, since this one waits; `welcome`: peer addresses that those who vote count on, None if they
+    never said. Actions: wait, start (with the data it has), new (form the cluster
     as declared), existing (it was added already), add, replace (its former data is gone) and renew (its data is of a
     cluster that has gone on without it).
     """
@@ -59,6 +62,8 @@ def join(me, peers, votes, has_data, ready):
     }
     listed = next((members for members in knowing.values() if members), None)
     mine = listed.get(own) if listed else None
+    if elected and listed and welcome is not None and own not in welcome and not (mine and mine["started"] and has_data):
+        return Step("wait", f"{listing(elected)} vote, and do not count on this one: they know no declaration that has it")
     if has_data:
         if elected and listed and mine is None:
             return Step("renew", f"{listing(elected)} have gone on without this vote: it joins them anew")

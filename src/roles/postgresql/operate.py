@@ -11,6 +11,7 @@ import time
 
 import decide
 import host
+import votes
 from state import server, survey
 
 # Patroni takes up its configuration in a second or two; it may be busy with a copy that begins.
@@ -68,7 +69,7 @@ def reload(config):
         return
     settle_dynamic(config)
     wait_for(lambda: taken(config), TAKEN_LIMIT, "Patroni has not taken up its configuration")
-    settle_votes(config)
+    votes.settle(config)
     restart_if_needed(config)
 
 
@@ -96,14 +97,6 @@ def taken(config):
     """Whether the server here has been given the configuration that is declared."""
     marks = host.sql_here(config, "SELECT current_setting('farm.member', true), current_setting('farm.cluster', true)")
     return marks == f"{config['mark']}|{config['dynamic']['postgresql']['parameters']['farm.cluster']}"
-
-
-def settle_votes(config):
-    """Takes votes out of etcd that are not declared any more."""
-    peers = {name: f"http://{address}:{config['ports']['peer']}" for name, address in config["votes"].items()}
-    for url, number in decide.surplus(peers, survey(config)["votes"]).items():
-        answer = host.etcd(config, next(iter(config["votes"].values())), "/cluster/member/remove", {"ID": number}, limit=10)
-        print(f"the vote at {url} is not declared any more: {(answer or {}).get('error', 'removed')}")
 
 
 def installed_version(config):

@@ -1,5 +1,6 @@
 """A vote in etcd begins: it forms a cluster with the others, joins one that runs, or goes on with its data."""
 
+import base64
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import host
-from decide import electing, join, majority
+from decide import electing, join, majority, surplus
 from state import survey
 
 # Read by etcd.service after everything else.
@@ -20,6 +21,8 @@ ENVIRONMENT = pathlib.Path("/run/farm-postgresql/etcd.env")
 FORCE = pathlib.Path("/run/farm-postgresql/force-new-cluster")
 # There on a far host that was promoted: it votes alone, whatever the others say.
 ALONE = pathlib.Path("/var/lib/farm-postgresql/promoted")
+# Peer addresses of the votes that are declared, in etcd itself: one that was taken out must not come back by itself.
+KEY = base64.b64encode(b"/farm/votes").decode()
 POLL = 0.5
 # Less than the unit's TimeoutStartSec; it is started again.
 JOIN_LIMIT = 170.0
@@ -49,7 +52,7 @@ def begin(config):
             waiting = answer_meanwhile(config)
         votes = {**survey_votes(config), config["name"]: None}
         ready |= {name for name, vote in votes.items() if vote and vote["waiting"]}
-        step = join(config["name"], peers_of(config), votes, has_data, ready)
+        step = join(config["name"], peers_of(config), votes, has_data, ready, welcome(config, votes))
         if step.why != told:
             told = step.why
             print(told, flush=True)
@@ -57,6 +60,27 @@ def begin(config):
             return None
         time.sleep(POLL)
     sys.exit(f"not starting etcd: {told}")
+
+
+def welcome(config, votes):
+    """The peer addresses on which those who vote count, or None where nothing was said or nobody can tell."""
+    elected = electing(votes)
+    answer = host.etcd(config, config["votes"][elected[0]], "/kv/range", {"key": KEY}) if elected else None
+    found = (answer or {}).get("kvs", [])
+    return json.loads(base64.b64decode(found[0]["value"])) if found else None
+
+
+def settle(config):
+    """Tells etcd which votes are declared, and takes out those that are not any more, once all that are do vote."""
+    peers, votes = peers_of(config), survey({**config, "part": "witness"})["votes"]
+    if not electing(votes):
+        return
+    address = config["votes"][electing(votes)[0]]
+    value = base64.b64encode(json.dumps(sorted(peers.values())).encode()).decode()
+    host.etcd(config, address, "/kv/put", {"key": KEY, "value": value}, limit=10)
+    for url, number in surplus(peers, votes).items():
+        answer = host.etcd(config, address, "/cluster/member/remove", {"ID": number}, limit=10)
+        print(f"the vote at {url} is not declared any more: {(answer or {}).get('error', 'removed')}")
 
 
 def survey_votes(config):

@@ -60,8 +60,14 @@ const servers = (kinds: string) =>
   Object.fromEntries(["pg1", "pg2", "pg4"].map((name, i) => [name, server(kinds[i] ?? ".")]));
 
 /** What pg1 does as a vote, and with whom it begins. */
-function joined(others: object, data: boolean, ready: string[] = []): unknown[] {
-  const [action, , initial] = call("join", "pg1", PEERS, { pg1: null, ...others }, data, ready) as unknown[];
+function joined(
+  others: object,
+  data: boolean,
+  ready: string[] = [],
+  welcome: string[] | null = null,
+): unknown[] {
+  const votes = { pg1: null, ...others };
+  const [action, , initial] = call("join", "pg1", PEERS, votes, data, ready, welcome) as unknown[];
   return [action, initial];
 }
 
@@ -89,6 +95,13 @@ test("a vote begins", () => {
   const initial = { pg1: peer("pg1"), pg2: peer("pg2"), pg3: peer("pg3") };
   assert.deepEqual(joined(elected(known(["pg2", "pg3"])), false), ["add", initial]);
   assert.deepEqual(joined(elected(known(["pg2", "pg3"], ["pg1"])), false), ["existing", initial]);
+  // One that was taken out, or is not known to the others yet, does not come in by itself.
+  const [others, all] = [[peer("pg2"), peer("pg3")], Object.values(PEERS)];
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"])), false, [], others), ["wait", null]);
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"])), true, [], others), ["wait", null]);
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"])), false, [], all), ["add", initial]);
+  assert.deepEqual(joined(elected(known(["pg2", "pg3"])), true, [], all), ["renew", null]);
+  assert.deepEqual(joined(elected(known(ALL)), true, [], others), ["start", null]);
   // Its disk was replaced.
   assert.deepEqual(joined(elected(known(ALL)), false), ["replace", "pg1"]);
   // No majority: nobody could add it.
