@@ -35,7 +35,8 @@ max_client_conn = ${CLIENTS}
 max_prepared_statements = 200
 ; After the loss of the primary it tries each second, not each 15.
 server_login_retry = 1
-; To the journal, without a line for each client.
+; To the journal, but not each minute, nor each client.
+log_stats = 0
 log_connections = 0
 log_disconnections = 0
 `;
