@@ -11,7 +11,7 @@ import { PROXY_PORT } from "./machines/packages.ts";
 import { must } from "./machines/run.ts";
 
 /** The twin's network. Private (RFC 1918), and known outside of the twin only as unreachable. */
-export const TWIN_RANGE = "10.98.32.0/24";
+export const TWIN_RANGE = "10.90.0.0/24";
 /** First host's number in the range; the controller has the lowest. */
 const FIRST_NUMBER = 10;
 
