@@ -6,6 +6,7 @@
     farm-galera may-change         whether this member may be away for a while; exits 1 and says why when it may not
     farm-galera restart            restarts MariaDB so that the cluster goes on, and waits until it serves again
     farm-galera follow             the same if it runs with another configuration or program than is here
+    farm-galera leave              lets another member take the writes, before this daemon is stopped
 """
 
 import json
@@ -131,6 +132,7 @@ def main(arguments):
     config = json.loads(CONFIG.read_text())
     match arguments:
         case ["serve"]:
+            server.LEAVING.unlink(missing_ok=True)
             daemon.Daemon(config).run()
         case ["accept-loss", name, *names]:
             accept_loss(config, [name, *names])
@@ -138,6 +140,8 @@ def main(arguments):
             may_change(config)
         case ["restart"]:
             restart(config)
+        case ["leave"]:
+            give_writes_away(config)
         case ["follow"]:
             follow(config)
         case _:
