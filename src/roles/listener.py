@@ -1,9 +1,11 @@
-"""The socket on which a member answers the others and the proxies."""
+"""The socket on which a member answers the others and the proxies, and the guard of the threads that do so."""
 
 import http.server
 import json
+import os
 import socket
 import socketserver
+import sys
 
 # IP_FREEBIND (linux/in.h): listen before the mesh has brought its address up.
 IP_FREEBIND = 15
@@ -54,3 +56,12 @@ def serve(address, port, state, refusal):
 
     with Listener((address, port), Handler) as server:
         server.serve_forever()
+
+
+def guarded(target, *arguments):
+    """A thread that dies takes its daemon along: systemd starts it anew, half of it would mislead."""
+    try:
+        target(*arguments)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)

@@ -11,7 +11,7 @@ import urllib.request
 
 import server
 from decide import agreed, conditions, decide, lost, serving, unaccounted, writer
-from listener import serve
+from listener import guarded, serve
 
 # An operator's word is for one occasion, what followed from it is for good.
 ACCEPTED = pathlib.Path("/run/farm-galera/accepted")
@@ -179,20 +179,11 @@ class Daemon:
         """Serves, watches and acts until it is stopped. MariaDB goes on without it."""
         threads = [(self.watch_server, ()), (self.serve, ()), *((self.watch_peer, (name,)) for name in self.peers)]
         for target, arguments in threads:
-            threading.Thread(target=self.guarded, args=(target, *arguments), daemon=True).start()
+            threading.Thread(target=guarded, args=(target, *arguments), daemon=True).start()
         notify("READY=1")
         while True:
             self.step()
             time.sleep(DECIDE_EVERY)
-
-    @staticmethod
-    def guarded(target, *arguments):
-        """A thread that dies takes the daemon along: systemd starts it anew, half of it would mislead."""
-        try:
-            target(*arguments)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            os._exit(1)
 
     def step(self):
         """Decides once and does it."""

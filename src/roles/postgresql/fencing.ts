@@ -5,6 +5,7 @@ import type { ConnectState, Contribution } from "../../host/state.ts";
 import { votersOf } from "../../inventory/clusters.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { Inventory, PostgresCluster } from "../../inventory/schema.ts";
+import { listener } from "../listener.ts";
 import type { RoleContext } from "../role.ts";
 import { ETCD_CLIENT_PORT, FENCE_PORT, REST_PORT, STOP_PORT } from "./ports.ts";
 
@@ -18,9 +19,12 @@ const SOCKET = "/etc/systemd/system/farm-fence.socket";
 const INSTANCE = "/etc/systemd/system/farm-fence@.service";
 
 const shipped = (name: string): string => readFileSync(new URL(`./fencing/${name}`, import.meta.url), "utf8");
-const programs = ["main.py", "decide.py", "etcd.py"].map((name) =>
-  file(`${PROGRAM}/${name}`, shipped(name), { mode: name === "main.py" ? "0755" : "0644" }),
-);
+const programs = [
+  ...["main.py", "decide.py", "etcd.py"].map((name) =>
+    file(`${PROGRAM}/${name}`, shipped(name), { mode: name === "main.py" ? "0755" : "0644" }),
+  ),
+  file(`${PROGRAM}/listener.py`, listener),
+];
 const farmDirectory = { path: "/etc/farm", owner: "root:root", mode: "0755" };
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;

@@ -19,8 +19,6 @@ from state import survey
 ENVIRONMENT = pathlib.Path("/run/farm-postgresql/etcd.env")
 # There for the one start with which a single vote becomes a cluster of its own.
 FORCE = pathlib.Path("/run/farm-postgresql/force-new-cluster")
-# There on a far host that was promoted: it votes alone, whatever the others say.
-ALONE = pathlib.Path("/var/lib/farm-postgresql/promoted")
 # Peer addresses of the votes that are declared, in etcd itself: one that was taken out must not come back by itself.
 KEY = base64.b64encode(b"/farm/votes").decode()
 POLL = 0.5
@@ -39,11 +37,10 @@ def peers_of(config):
 
 def begin(config):
     """ExecStartPre of etcd.service."""
-    if FORCE.exists() or ALONE.exists():
+    if FORCE.exists():
         own = {config["name"]: f"http://{config['address']}:{config['ports']['peer']}"}
-        extra = ["ETCD_FORCE_NEW_CLUSTER=true"] if FORCE.exists() else []
-        FORCE.unlink(missing_ok=True)
-        return write(own, "new", extra)
+        FORCE.unlink()
+        return write(own, "new", ["ETCD_FORCE_NEW_CLUSTER=true"])
     end = time.monotonic() + JOIN_LIMIT
     waiting, ready, told = None, set(), None
     while time.monotonic() < end:

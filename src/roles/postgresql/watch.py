@@ -1,7 +1,5 @@
 """The watch on a host with data: what neither Patroni nor etcd does by itself."""
 
-import os
-import sys
 import threading
 import time
 
@@ -29,17 +27,12 @@ def refusal(config, path):
 
 
 def answer_proxies(config):
-    try:
-        listener.serve(config["address"], config["ports"]["writer"], lambda: {}, lambda path: refusal(config, path))
-    except BaseException:
-        # Half of this program would mislead: systemd starts it anew.
-        sys.excepthook(*sys.exc_info())
-        os._exit(1)
+    listener.serve(config["address"], config["ports"]["writer"], lambda: {}, lambda path: refusal(config, path))
 
 
 def watch(config):
     """Until it is stopped."""
-    threading.Thread(target=answer_proxies, args=(config,), daemon=True).start()
+    threading.Thread(target=listener.guarded, args=(answer_proxies, config), daemon=True).start()
     apart_since, told = None, None
     while True:
         began = time.monotonic()

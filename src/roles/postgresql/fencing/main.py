@@ -7,13 +7,9 @@ that word nothing is given up, and the right runs out by itself. A machine that 
 know why it was lost: pct start NUMBER on its Proxmox host.
 """
 
-import http.server
 import json
-import os
 import pathlib
 import socket
-import socketserver
-import sys
 import threading
 import time
 import urllib.error
@@ -21,23 +17,13 @@ import urllib.request
 
 from decide import decide
 from etcd import Etcd, NoMajority
+from listener import guarded, serve
 
 CONFIG = pathlib.Path("/etc/farm/fence.json")
 POLL_EVERY = 0.5
 ANSWER_LIMIT = 1.0
 # Proxmox stops a container in about a second (pct stop, no shutdown); a busy host may take longer.
 STOP_LIMIT = 15.0
-# IP_FREEBIND (linux/in.h): listen before the mesh has brought its address up.
-IP_FREEBIND = 15
-
-
-class Listener(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def server_bind(self):
-        self.socket.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        super().server_bind()
 
 
 class Watch:
@@ -79,7 +65,7 @@ class Watch:
             if name == self.name or self.silence().get(name, 0.0) >= ANSWER_LIMIT * 2:
                 continue
             try:
-                with self.opener.open(f"http://{address}:{self.port}/", timeout=ANSWER_LIMIT) as answer:
+                with self.opener.open(f"http://{address}:{self.port}/state", timeout=ANSWER_LIMIT) as answer:
                     found[name] = json.load(answer)
             except (OSError, ValueError):
                 pass
@@ -139,23 +125,7 @@ class Watch:
         return None if answer == "stopped" else answer or "its Proxmox host hung up"
 
     def serve(self):
-        watch = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            timeout = 5
-
-            def do_GET(self):
-                body = json.dumps(watch.silence()).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                """Not a line in the journal for every question."""
-
-        with Listener((self.votes[self.name], self.port), Handler) as server:
-            server.serve_forever()
+        serve(self.votes[self.name], self.port, self.silence, lambda _: None)
 
     def run(self):
         targets = [(self.serve, ()), *((self.listen_to, (name,)) for name in self.members if name != self.name)]
@@ -165,15 +135,6 @@ class Watch:
             began = time.monotonic()
             self.step()
             time.sleep(max(0.0, POLL_EVERY - (time.monotonic() - began)))
-
-
-def guarded(target, *arguments):
-    """A thread that dies takes the daemon along: systemd starts it anew, half of it would mislead."""
-    try:
-        target(*arguments)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        os._exit(1)
 
 
 Watch(json.loads(CONFIG.read_text())).run()
