@@ -57,12 +57,18 @@ export async function underEdits(
   const stream = client(lab, "edit-stream.ts", [hostOf(lab.inventory, edge).address, "80", NAME, prefix], {
     WIKI_PASSWORD: lab.keys.secret("password/mediawiki/pravka/admin"),
   });
-  await after(before);
-  const from = Date.now();
-  await fault();
-  const to = Date.now();
-  await after(afterwards);
-  const attempts = (await stream.stop()).map((line): Attempt => JSON.parse(line));
+  let lines: string[] = [];
+  let [from, to] = [0, 0];
+  try {
+    await after(before);
+    from = Date.now();
+    await fault();
+    to = Date.now();
+    await after(afterwards);
+  } finally {
+    lines = await stream.stop();
+  }
+  const attempts = lines.map((line): Attempt => JSON.parse(line));
   const copy = await pages(lab, await writerOf(lab), prefix);
   return checkRecord({ attempts, reads: [] }, [copy], { from, to });
 }

@@ -183,8 +183,8 @@ async function wrongChanges(t: TestContext, lab: TwinFarm): Promise<void> {
     wrong(t, lab, "wiki broken", {
       edits: [
         [
-          "src/roles/web.ts",
-          (text) => text.replace(/fastcgi_pass unix:[^;]+;/, "fastcgi_pass unix:/run/none.sock;"),
+          "src/roles/web/php.ts",
+          (text) => text.replaceAll(/fastcgi_pass unix:[^;]+;/g, "fastcgi_pass unix:/run/none.sock;"),
         ],
       ],
       message: /\[web1\].*probe "nginx and PHP answer" says no.*this host is back in its former state/s,

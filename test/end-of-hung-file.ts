@@ -1,0 +1,12 @@
+/**
+ * Ends a test file's process that hangs on after the time limit of its tests. The runner's own limit ends tests only: a
+ * program that a failed test left running keeps the file's process alive, and with it the whole run. Loaded into each
+ * file's process by scripts/test. The runner's `--test-force-exit` is no way: it loses results of files that are well.
+ */
+const MINUTES = 31;
+
+if (process.env.NODE_TEST_CONTEXT !== undefined)
+  setTimeout(() => {
+    process.stderr.write(`${process.argv[1]}: still running after ${MINUTES} minutes, ended\n`);
+    process.exit(1);
+  }, MINUTES * 60_000).unref();
