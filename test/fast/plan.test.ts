@@ -42,12 +42,13 @@ test("every secret that a bundle has a place for is handed to that host, and no 
   }
 });
 
-test("waves: Proxmox host, then members one by one, then nodes one by one, then the edge", () => {
+test("waves: Proxmox host, then members of each cluster one by one, then nodes one by one, then the edge", () => {
   assert.deepEqual(orderInWaves(labInventory()), [
     ["zhelezo1"],
-    ["db1"],
-    ["db2"],
-    ["db3"],
+    ["db1", "pg1"],
+    ["db2", "pg2"],
+    ["db3", "pg3"],
+    ["pg4"],
     ["web1"],
     ["web2"],
     ["edge1"],
