@@ -146,6 +146,16 @@ test("a raised password is retired on the members of its cluster, once its appli
   );
 });
 
+test("a generation of what a cluster's hosts use among themselves is refused", () => {
+  const raise = () =>
+    planOf(
+      labInventory((farm) => {
+        farm.generations = { "password/postgresql/@replication": 2 };
+      }),
+    );
+  assert.throws(raise, /generations: password\/postgresql\/@replication can't be rotated/);
+});
+
 test("a generation of what no host has is refused, and what there is is named", () => {
   const raise = () =>
     planOf(
