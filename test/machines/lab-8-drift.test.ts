@@ -106,7 +106,8 @@ test("drift of the lab", { skip: withoutRoot }, async (t) => {
       rmSync(copy, { recursive: true });
       await farm(["twin", "mend"]);
     }
-    await awaitGreen(lab, 60);
+    // Redmine takes its time to start.
+    await awaitGreen(lab, 90);
   });
 
   await t.test("a restart, a failover and apt's daily work leave none", async (t) => {

@@ -1,5 +1,6 @@
 """What is done to the server of this host: its configuration taken up, a restart without a loss, a switchover."""
 
+import json
 import os
 import pathlib
 import re
@@ -24,6 +25,9 @@ SWITCHOVER_LIMIT = 60.0
 RESTART_LIMIT = 300.0
 READY_LIMIT = 240.0
 POLL = 0.25
+
+# What is declared for the whole cluster and has been brought into etcd by this host.
+SETTLED = pathlib.Path("/var/lib/farm-postgresql/settled.json")
 
 WATCHDOG = pathlib.Path("/dev/watchdog")
 
@@ -67,23 +71,33 @@ def reload(config):
     if mine is None or mine["state"] != "running":
         print("PostgreSQL is not running: it will have the new configuration when Patroni starts it")
         return
-    settle_dynamic(config)
+    no = settle_dynamic(config)
+    if no:
+        sys.exit(no)
     wait_for(lambda: taken(config), TAKEN_LIMIT, "Patroni has not taken up its configuration")
     votes.settle(config)
     restart_if_needed(config)
 
 
+def settled(config):
+    """Whether this host has brought what it declares for the whole cluster into etcd: once, for others may declare more by now."""
+    return SETTLED.exists() and SETTLED.read_text() == json.dumps(config["dynamic"])
+
+
 def settle_dynamic(config):
-    """Brings what is declared for the whole cluster into etcd; what else stands there stays."""
+    """Brings what is declared for the whole cluster into etcd; what else stands there stays. Why that can't be done, or None."""
     own = address_of(config, config["name"])
     present = host.parsed(host.patroni(config, own, "/config"))
     if present is None:
-        sys.exit("the cluster's configuration can't be read: etcd does not answer Patroni")
+        return "the cluster's configuration can't be read: etcd does not answer Patroni"
     if not covers(present, config["dynamic"]):
         code, text = host.patroni(config, own, "/config", config["dynamic"], method="PATCH", limit=10)
         if code != 200:
-            sys.exit(f"the cluster's configuration can't be changed: {text}")
-        print("changed the configuration of the whole cluster")
+            return f"the cluster's configuration can't be changed: {text}"
+        print("changed the configuration of the whole cluster", flush=True)
+    SETTLED.parent.mkdir(exist_ok=True)
+    SETTLED.write_text(json.dumps(config["dynamic"]))
+    return None
 
 
 def covers(present, wanted):

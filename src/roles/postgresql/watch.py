@@ -6,7 +6,7 @@ import time
 import host
 import listener
 from decide import better_leader, hopeless
-from operate import address_of
+from operate import address_of, settle_dynamic, settled
 from state import survey
 
 EVERY = 5.0
@@ -39,6 +39,9 @@ def watch(config):
         seen = survey(config)
         lead_elsewhere(config, seen)
         mine = seen["servers"][config["name"]]
+        # A reload does it too; a new version of Patroni is restarted instead.
+        if mine is not None and mine["state"] == "running" and not settled(config):
+            settle_dynamic(config)
         apart = mine is not None and mine["role"] == "replica" and not mine["streaming"] and mine["state"] != "creating replica"
         apart_since = (apart_since or began) if apart else None
         if apart_since and began - apart_since > APART_LIMIT:
