@@ -2,7 +2,7 @@
 import { type DatabaseUse, databaseUses } from "./clusters.ts";
 import { doubles } from "./doubles.ts";
 import { extensionPackage, knownExtensions } from "./extensions.ts";
-import type { Cluster, Inventory } from "./schema.ts";
+import type { Cluster, Inventory, PostgresCluster } from "./schema.ts";
 
 /** Databases and accounts that the software or the farm has for itself: an application must not get theirs. */
 const reserved: Record<Cluster["software"], ReadonlySet<string>> = {
@@ -11,14 +11,17 @@ const reserved: Record<Cluster["software"], ReadonlySet<string>> = {
 };
 
 /** What only PostgreSQL clusters are asked for. */
-function checkPostgresNeeds({ id, needs: { connections, pool, extensions }, nodes }: DatabaseUse): string[] {
+function checkPostgresNeeds(
+  { id, needs: { connections, pool, extensions }, nodes }: DatabaseUse,
+  { version }: PostgresCluster,
+): string[] {
   const pooled = (pool ?? 0) * nodes.length;
   return [
     ...extensions
-      .filter((name) => extensionPackage(name) === undefined)
+      .filter((name) => extensionPackage(name, version) === undefined)
       .map(
         (name) =>
-          `${id} asks for the extension "${name}", which Debian 13 does not have for PostgreSQL; remove it, or take one of: ${knownExtensions.join(", ")}`,
+          `${id} asks for the extension "${name}", which Debian 13 does not have for PostgreSQL ${version}; remove it, or take one of: ${knownExtensions(version).join(", ")}`,
       ),
     ...(connections !== undefined && pooled > connections
       ? [
@@ -37,7 +40,7 @@ function checkNeeds(inventory: Inventory, use: DatabaseUse): string[] {
     return [
       `the database "${id}" of cluster ${cluster} would be one that ${found.software} or the farm has for itself; give it another name`,
     ];
-  if (found.software === "postgresql") return checkPostgresNeeds(use);
+  if (found.software === "postgresql") return checkPostgresNeeds(use, found);
   const { connections, pool, extensions } = needs;
   return connections === undefined && pool === undefined && extensions.length === 0
     ? []

@@ -3,8 +3,11 @@
 import threading
 import time
 
+import decide
 import host
 import listener
+import upgrade
+import versions
 from decide import better_leader, hopeless
 from operate import address_of
 from state import survey
@@ -27,7 +30,7 @@ def refusal(config, path):
 
 
 def answer_proxies(config):
-    listener.serve(config["address"], config["ports"]["writer"], lambda: {}, lambda path: refusal(config, path))
+    listener.serve(config["address"], config["ports"]["writer"], lambda: versions.told(config), lambda path: refusal(config, path))
 
 
 def watch(config):
@@ -38,6 +41,7 @@ def watch(config):
         began = time.monotonic()
         seen = survey(config)
         lead_elsewhere(config, seen)
+        follow_version(config, seen)
         mine = seen["servers"][config["name"]]
         apart = mine is not None and mine["role"] == "replica" and not mine["streaming"] and mine["state"] != "creating replica"
         apart_since = (apart_since or began) if apart else None
@@ -48,6 +52,18 @@ def watch(config):
                 host.patroni(config, address_of(config, config["name"]), "/reinitialize", {"force": True}, limit=10)
             told = why
         time.sleep(max(0.0, EVERY - (time.monotonic() - began)))
+
+
+def follow_version(config, seen):
+    """Where the cluster has come to another version, this host comes there too; an upgrade here that was killed is ended."""
+    if decide.primary(seen["servers"]) == config["name"]:
+        versions.settle(config)
+    upgrade.undo_killed(config)
+    known = versions.read(config)
+    if known and known["version"] != versions.running(config) and upgrade.idle():
+        print(f"the cluster's data is of PostgreSQL {known['version']} now", flush=True)
+        host.LEAVING.unlink(missing_ok=True)
+        host.systemctl("restart", "--no-block", "patroni.service")
 
 
 def lead_elsewhere(config, seen):

@@ -33,6 +33,7 @@ const cluster: PostgresCluster = {
   id: "main",
   title,
   software: "postgresql",
+  version: 17,
   members: ["pg2", "pg1"],
   witness: "pg3",
   replicas: ["pg4"],
