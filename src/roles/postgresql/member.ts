@@ -28,7 +28,7 @@ const service = "postgresql";
 /** The server, Patroni, which runs it, and what watches over both. */
 function server(context: RoleContext, cluster: PostgresCluster): Contribution {
   const secretive = { owner: "root:postgres", mode: "0640" };
-  const ports = [CLIENT_PORT, REST_PORT];
+  const ports = [CLIENT_PORT, REST_PORT, WRITER_PORT];
   return {
     role: `postgresql ${cluster.id}`,
     // Patroni without python3-etcd knows no etcd.
@@ -60,8 +60,7 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
         restartOn: [WATCH_UNIT, PROGRAM_CONFIG, ...programFiles.map((f) => f.path)],
       }),
     ],
-    // The last one is for proxies alone.
-    listens: [...ports, WRITER_PORT].map(
+    listens: ports.map(
       (port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" }),
     ),
     connects: otherData(context, cluster).flatMap((h) =>
