@@ -49,10 +49,21 @@ function checkNeeds(inventory: Inventory, use: DatabaseUse): string[] {
       ];
 }
 
+/** Debian 12's packages of PostgreSQL 15 and its libpq5 are of one source package; 17's need a newer libpq5. */
+function checkHeld({ clusters, versions }: Inventory): string[] {
+  const newer = clusters.filter((c) => c.software === "postgresql" && c.version > 15).map(({ id }) => id);
+  return versions["postgresql-15"] !== undefined && newer.length > 0
+    ? [
+        `versions holds postgresql-15, and its libpq5 with it, which is too old for PostgreSQL 17 of ${newer.join(", ")}; remove that line`,
+      ]
+    : [];
+}
+
 /** All that is wrong with databases, as findProblems. */
 export function checkDatabases(inventory: Inventory): string[] {
   const uses = databaseUses(inventory);
   return [
+    ...checkHeld(inventory),
     ...uses.flatMap((use) => checkNeeds(inventory, use)),
     ...doubles(
       uses,

@@ -260,6 +260,13 @@ const refusedOfPostgres: [string, Change, RegExp][] = [
     /krynka asks for the extension "postgis", which Debian 13 does not have for PostgreSQL 15/,
   ],
   [
+    "a held version of 15 where 17 is declared",
+    (farm) => {
+      farm.versions = { "postgresql-15": "15.20-0+deb12u1" };
+    },
+    /versions holds postgresql-15, and its libpq5 with it, which is too old for PostgreSQL 17 of postgresql;/,
+  ],
+  [
     "a version that is neither of two",
     (farm) => {
       postgres(farm).version = 16 as 17;

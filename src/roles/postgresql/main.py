@@ -10,6 +10,7 @@
                                         Writes are away while it is copied. --check: only looks whether it could
     farm-postgresql upgrade --back [--lose-writes]
                                         on the same host: back to the former data as it was; tells what that loses
+    farm-postgresql upgrade --lost NAME where the host of an upgrade under way is off for good: the others go on as before it
     farm-postgresql remove-former       deletes what this host has kept of other versions
     farm-postgresql recover-etcd --lost NAME...
                                         where the majority of the votes is off for good: this one goes on with its data
@@ -45,6 +46,9 @@ def main(arguments):
         case ["upgrade", "--back", *sure] if sure in ([], ["--lose-writes"]):
             import upgrade
             upgrade.back(config, bool(sure))
+        case ["upgrade", "--lost", name]:
+            import upgrade
+            upgrade.lost(config, name)
         case ["upgrade", *only, version] if only in ([], ["--check"]) and version.isdigit():
             import upgrade
             upgrade.upgrade(config, int(version), bool(only))

@@ -60,9 +60,7 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
         restartOn: [WATCH_UNIT, PROGRAM_CONFIG, ...programFiles.map((f) => f.path)],
       }),
     ],
-    listens: ports.map(
-      (port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" }),
-    ),
+    listens: ports.map((port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" })),
     connects: otherData(context, cluster).flatMap((h) =>
       ports.map(
         (port): ConnectState => ({ service, protocol: "tcp", port, to: { kind: "host", host: h.id } }),

@@ -25,6 +25,7 @@ const modules = [
   "operate.py",
   "state.py",
   "status.py",
+  "turning.py",
   "upgrade.py",
   "versions.py",
   "votes.py",

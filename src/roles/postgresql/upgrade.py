@@ -7,7 +7,6 @@ after it, each host comes to the new version by itself (watch.py), copies by tak
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
@@ -20,68 +19,14 @@ from datetime import datetime, timezone
 import decide
 import host
 import versions
-from operate import PROXIES_FOLLOW, READY_LIMIT, address_of, wait_for
+from operate import READY_LIMIT, address_of, wait_for
 from state import server, survey
+from turning import UNIT, alone, begin_again, end_mark, paused, say, stop_writes, turn, under_way, undo
 from versions import as_postgres, binaries, data
 
-LOCK = pathlib.Path("/run/farm-postgresql/upgrade.lock")
-# In it everything runs that a kill of this program must not leave behind.
-UNIT = "farm-postgresql-upgrade.service"
-# Patroni looks at etcd each 5 s (timings.ts), sooner when it is told.
-PAUSE_LIMIT = 30.0
-# A primary that stops sends its copies what they lack.
-STOP_LIMIT = 120
-# What is free beside the copy of the data: the new version's own log, and changes while it is being made.
+# Bytes that are to be free beside the copy of the data: for the new version's own log, and for what changes while it is made.
 SPARE = 2 << 30
 GB = 1 << 30
-
-
-def say(text):
-    print(text, flush=True)
-
-
-@contextlib.contextmanager
-def alone():
-    """Nobody else does any of this on this host meanwhile."""
-    LOCK.parent.mkdir(exist_ok=True)
-    with open(LOCK, "w", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            sys.exit("another upgrade, or the way back, is being done on this host")
-        yield
-
-
-def idle():
-    """Whether no upgrade runs on this host."""
-    try:
-        with open(LOCK, "r", encoding="ascii") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-
-
-# Patroni's keys in etcd
-
-def key(config, name):
-    return f"/service/{config['cluster']}/{name}"
-
-
-def paused(config, on):
-    """Patroni's settings for the whole cluster, (as they stand, with maintenance mode on or off)."""
-    there, text = versions.get(config, key(config, "config"))
-    if text is None:
-        sys.exit(f"etcd {'knows no settings of Patroni' if there else 'does not answer'}: nothing was changed")
-    settings = {name: value for name, value in json.loads(text).items() if name != "pause"}
-    return text, json.dumps({**settings, "pause": True} if on else settings, separators=(",", ":"))
-
-
-def under_way(config):
-    text = versions.get(config, versions.UNDER_WAY)[1]
-    return json.loads(text) if text else None
 
 
 # What has to be so beforehand
@@ -160,76 +105,13 @@ def pg_upgrade(was, to, *options):
     return f"{done.stdout}{done.stderr}".strip()[-3000:] if done.returncode else None
 
 
-# Steps
-
-def stop_writes(config, was, to):
-    """From here on nobody writes, and Patroni lets it be so. Returns when that began."""
-    before, after = paused(config, True)
-    mark = json.dumps({"host": config["name"], "to": to})
-    if not versions.change(config, {versions.UNDER_WAY: None, key(config, "config"): before}, {key(config, "config"): after, versions.UNDER_WAY: mark}):
-        sys.exit("etcd refused the change: another upgrade is under way, or somebody has just changed Patroni's settings; nothing was changed")
-    own = address_of(config, config["name"])
-    knows = lambda: (host.parsed(host.http(f"http://{own}:{config['ports']['state']}/patroni")) or {}).get("pause")
-    wait_for(knows, PAUSE_LIMIT, "Patroni does not take up that it is in maintenance mode")
-    host.LEAVING.touch()
-    time.sleep(PROXIES_FOLLOW)
-    began = time.monotonic()
-    say("the writes are stopped")
-    done = as_postgres([binaries(was) / "pg_ctl", "stop", f"--pgdata={data(was)}", "--mode=fast", f"--timeout={STOP_LIMIT}"])
-    if done.returncode:
-        sys.exit(f"PostgreSQL {was} did not stop: {done.stderr.strip()}")
-    complaint = host.systemctl("stop", "patroni.service")
-    if complaint:
-        sys.exit(f"Patroni did not stop: {complaint}")
-    return began
-
-
-def turn(config, entry):
-    """The one step that decides: from here on `entry` is what the cluster's data is."""
-    mark = versions.get(config, versions.UNDER_WAY)[1]
-    before, after = paused(config, False)
-    put = {
-        versions.KEY: json.dumps(entry),
-        key(config, "config"): after,
-        key(config, "initialize"): entry["system"],
-        # None but this host has the data; Patroni takes nobody else then.
-        key(config, "sync"): json.dumps({"leader": config["name"], "sync_standby": None}),
-    }
-    stale = [key(config, name) for name in ("leader", "status", "history", "failsafe", "failover")]
-    if mark is None or not versions.change(config, {versions.UNDER_WAY: mark, key(config, "config"): before}, put, [versions.UNDER_WAY, *stale]):
-        sys.exit("etcd did not take the change; run this again")
-
-
-def begin_again(config):
-    """Patroni goes on with what the cluster's data is now. Returns when this host takes writes."""
-    host.LEAVING.unlink(missing_ok=True)
-    complaint = host.systemctl("start", "patroni.service")
-    if complaint:
-        sys.exit(f"Patroni does not start: {complaint}; see: journalctl -u patroni")
-    wait_for(lambda: decide.primary(survey(config)["servers"]) == config["name"], READY_LIMIT, "this host does not take the writes")
-
-
-def undo(config):
-    """An upgrade that did not come to its decision never was: the former data is served again."""
-    host.systemctl("stop", UNIT)
-    host.LEAVING.unlink(missing_ok=True)
-    mark = versions.get(config, versions.UNDER_WAY)[1]
-    if mark and json.loads(mark)["host"] == config["name"]:
-        before, after = paused(config, False)
-        if not versions.change(config, {versions.UNDER_WAY: mark, key(config, "config"): before}, {key(config, "config"): after}, [versions.UNDER_WAY]):
-            sys.exit("etcd does not take the end of an upgrade; run this again")
-    return host.systemctl("start", "patroni.service")
-
-
-def undo_killed(config):
-    """For the watch: ends what was begun here by a program that is not there any more."""
-    mark = under_way(config)
-    if not mark or mark["host"] != config["name"]:
-        return
-    # What can't be done now is tried again at the next turn.
-    with contextlib.suppress(SystemExit), alone():
-        say("an upgrade was interrupted before it was decided: PostgreSQL goes on as before")
-        undo(config)
+def put_in_place(to):
+    """The new data where it is run from, for good: etcd will say so."""
+    shutil.rmtree(data(to), ignore_errors=True)
+    os.rename(building(to), data(to))
+    folder = os.open(data(to).parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 # Commands
@@ -253,8 +135,7 @@ def upgrade(config, to, only_check=False):
         undo_killed_by_me(config)
         known = versions.read(config)
         if known and known["version"] == to == config["version"]:
-            begin_again(config)
-            return finish(config)
+            return say(f"the data is of PostgreSQL {to} already") if only_check else go_on(config)
         check(config, to)
         if only_check:
             return shutil.rmtree(building(to))
@@ -263,8 +144,7 @@ def upgrade(config, to, only_check=False):
             complaint = pg_upgrade(known["version"], to)
             if complaint:
                 sys.exit(f"pg_upgrade failed:\n{complaint}")
-            shutil.rmtree(data(to), ignore_errors=True)
-            os.rename(building(to), data(to))
+            put_in_place(to)
             former = {"version": known["version"], "system": known["system"], "host": config["name"], "since": datetime.now(timezone.utc).isoformat(timespec="seconds")}
             turn(config, {"version": to, "system": versions.system(to), "former": former})
         begin_again(config)
@@ -277,8 +157,8 @@ def going_back_if_it_fails(config):
     try:
         yield
     except BaseException:
-        # Unless it was decided: then there is no mark any more, and the new data is served.
-        say("it did not come about: PostgreSQL goes on with what it had")
+        # Where it was decided all the same, there is no mark any more, and that is what is served.
+        say("it was interrupted: PostgreSQL goes on with what etcd says")
         undo(config)
         raise
 
@@ -286,11 +166,20 @@ def going_back_if_it_fails(config):
 def undo_killed_by_me(config):
     mark = under_way(config)
     if mark and mark["host"] != config["name"]:
-        sys.exit(f"an upgrade is under way on {mark['host']}: run this there")
+        sys.exit(f"an upgrade is under way on {mark['host']}: run this there. If that host is off for good: farm-postgresql upgrade --lost {mark['host']}")
     if mark:
         say("an upgrade was interrupted: PostgreSQL goes on as before first")
         undo(config)
         wait_for(lambda: decide.primary(survey(config)["servers"]), READY_LIMIT, "nobody takes the writes")
+
+
+def go_on(config):
+    """After the decision, wherever the program was interrupted then."""
+    first = decide.primary(survey(config)["servers"])
+    if first not in (None, config["name"]):
+        sys.exit(f"the data is of PostgreSQL {config['version']} already; for what has yet to be done, run this on {first}")
+    begin_again(config)
+    finish(config)
 
 
 def finish(config):
@@ -299,7 +188,8 @@ def finish(config):
     for name in databases():
         names = (host.sql_here("SELECT quote_ident(extname) FROM pg_extension", name) or "").splitlines()
         for extension in names:
-            host.sql_here(f"ALTER EXTENSION {extension} UPDATE", name)
+            if host.sql_here(f"ALTER EXTENSION {extension} UPDATE", name) is None:
+                say(f"database {name}: the extension {extension} stays at its former version; ALTER EXTENSION {extension} UPDATE says why")
     say("statistics are being made; until they are there queries may be slow")
     done = as_postgres([binaries(version) / "vacuumdb", "--host=/run/postgresql", "--all", "--analyze-in-stages", "--quiet"])
     if done.returncode:
@@ -350,3 +240,15 @@ def remove_former(config):
             shutil.rmtree(folder)
             say(f"removed {folder}")
         say("nothing is kept of other versions" if not others else "their packages are yours to remove: apt-get purge")
+
+
+def lost(config, name):
+    """An operator's word that the host on which an upgrade was under way is off for good: the others go on with what they have."""
+    mark = under_way(config)
+    if mark is None or mark["host"] != name:
+        sys.exit(f"no upgrade is under way on {name}")
+    if server(config, address_of(config, name)) is not None or survey(config, [name])["votes"].get(name) is not None:
+        sys.exit(f"{name} answers, so it is not lost: what was begun there ends by itself")
+    if not end_mark(config, mark):
+        sys.exit("etcd does not take the end of the upgrade; run this again")
+    say("Patroni chooses a primary among those that have every write: farm-postgresql status")

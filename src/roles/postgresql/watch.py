@@ -6,7 +6,7 @@ import time
 import decide
 import host
 import listener
-import upgrade
+import turning
 import versions
 from decide import better_leader, hopeless
 from operate import address_of
@@ -58,9 +58,9 @@ def follow_version(config, seen):
     """Where the cluster has come to another version, this host comes there too; an upgrade here that was killed is ended."""
     if decide.primary(seen["servers"]) == config["name"]:
         versions.settle(config)
-    upgrade.undo_killed(config)
+    turning.undo_killed(config)
     known = versions.read(config)
-    if known and known["version"] != versions.running(config) and upgrade.idle():
+    if known and known["version"] != versions.running(config) and turning.idle():
         print(f"the cluster's data is of PostgreSQL {known['version']} now", flush=True)
         host.LEAVING.unlink(missing_ok=True)
         host.systemctl("restart", "--no-block", "patroni.service")
