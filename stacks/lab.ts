@@ -75,6 +75,38 @@ export const lab: FarmDeclaration = {
       memory: "1 GB",
       disk: "10 GB",
     },
+    {
+      id: "pg1",
+      site: "fsn1",
+      origin: { kind: "guest", parent: "zhelezo1", vmid: 141 },
+      mesh: "10.80.0.41",
+      memory: "2 GB",
+      disk: "20 GB",
+    },
+    {
+      id: "pg2",
+      site: "fsn1",
+      origin: { kind: "guest", parent: "zhelezo1", vmid: 142 },
+      mesh: "10.80.0.42",
+      memory: "2 GB",
+      disk: "20 GB",
+    },
+    {
+      id: "pg3",
+      site: "fsn1",
+      origin: { kind: "guest", parent: "zhelezo1", vmid: 143 },
+      mesh: "10.80.0.43",
+      memory: "1 GB",
+      disk: "10 GB",
+    },
+    {
+      id: "pg4",
+      site: "fsn1",
+      origin: { kind: "guest", parent: "zhelezo1", vmid: 144 },
+      mesh: "10.80.0.44",
+      memory: "2 GB",
+      disk: "20 GB",
+    },
   ],
 
   clusters: [
@@ -83,6 +115,15 @@ export const lab: FarmDeclaration = {
       title: { en: "MariaDB cluster", ru: "Связка MariaDB" },
       software: "mariadb",
       members: ["db1", "db2", "db3"],
+    },
+    {
+      id: "postgresql",
+      title: { en: "PostgreSQL cluster", ru: "Связка PostgreSQL" },
+      software: "postgresql",
+      members: ["pg1", "pg2"],
+      witness: "pg3",
+      replicas: ["pg4"],
+      fencing: "proxmox",
     },
   ],
 
@@ -96,6 +137,40 @@ export const lab: FarmDeclaration = {
       hostnames: ["pravka.lab.opplet.net"],
       nodes: ["web1", "web2"],
       storage: { uploads: "off" },
+    },
+    {
+      id: "redmine",
+      title: { en: "Redmine", ru: "Redmine" },
+      software: "redmine",
+      language: "en",
+      database: { cluster: "postgresql", connections: 40 },
+      hostnames: ["redmine.lab.opplet.net"],
+      nodes: ["web1", "web2"],
+      storage: { uploads: "off" },
+    },
+  ],
+
+  // Kept ready for what is still to move here: each with what its software asks for.
+  databases: [
+    {
+      id: "krynka",
+      title: { en: "Krynka, GitLab", ru: "Крынка, GitLab" },
+      cluster: "postgresql",
+      connections: 60,
+      extensions: ["pg_trgm", "btree_gist"],
+    },
+    {
+      id: "sprava",
+      title: { en: "Sprava, Odoo", ru: "Справа, Odoo" },
+      cluster: "postgresql",
+      connections: 40,
+      extensions: ["pg_trgm", "unaccent"],
+    },
+    {
+      id: "taiga",
+      title: { en: "Taiga", ru: "Тайга" },
+      cluster: "postgresql",
+      connections: 30,
     },
   ],
 

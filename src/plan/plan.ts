@@ -88,9 +88,20 @@ export function planHost(
   };
 }
 
-/** Refuses a generation of what no host has: a misspelt name would rotate nothing, and say nothing. */
+/**
+ * Refuses a generation of what no host has: a misspelt name would rotate nothing, and say nothing. And of what a cluster's
+ * hosts use among themselves, such as password/postgresql/@replication: they know one value at a time, so the first host
+ * that had the new one would be shut out by the others.
+ */
 function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): void {
-  const known = new Set(hosts.flatMap((host) => host.secrets));
+  const own = Object.keys(inventory.generations).filter((name) => name.includes("/@"));
+  if (own.length > 0)
+    throw new FarmError(
+      `stacks/${inventory.stack}.ts: generations: ${own.join(", ")} can't be rotated: a cluster's own hosts take one value at a time`,
+      "remove the line",
+      2,
+    );
+  const known = new Set(hosts.flatMap((host) => host.secrets).filter((name) => !name.includes("/@")));
   const unknown = Object.keys(inventory.generations).filter((name) => !known.has(name));
   if (unknown.length > 0)
     throw new FarmError(

@@ -7,6 +7,7 @@ import test from "node:test";
 const farm = (...argv: string[]) =>
   spawnSync(process.execPath, [join(import.meta.dirname, "../../src/shell/cli.ts"), ...argv], {
     encoding: "utf8",
+    maxBuffer: 2 ** 26,
   });
 
 test("help explains the commands", () => {
@@ -44,9 +45,9 @@ test("drills are listed without root", () => {
 });
 
 test("the plan is printed for people, for programs, and as one host's bundle", () => {
-  assert.match(farm("plan").stdout, /Experimental cloud \(Опытно Облако\), stack lab: 7 hosts/);
+  assert.match(farm("plan").stdout, /Experimental cloud \(Опытно Облако\), stack lab: 11 hosts/);
   const plan = JSON.parse(farm("plan", "--json").stdout);
-  assert.equal(plan.hosts.length, 7);
+  assert.equal(plan.hosts.length, 11);
   assert.equal(
     farm("plan", "--host", "db1").stdout,
     plan.hosts.find((h: { host: { id: string } }) => h.host.id === "db1").bundle,

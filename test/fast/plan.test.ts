@@ -42,12 +42,13 @@ test("every secret that a bundle has a place for is handed to that host, and no 
   }
 });
 
-test("waves: Proxmox host, then members one by one, then nodes one by one, then the edge", () => {
+test("waves: Proxmox host, then members of each cluster one by one, then nodes one by one, then the edge", () => {
   assert.deepEqual(orderInWaves(labInventory()), [
     ["zhelezo1"],
-    ["db1"],
-    ["db2"],
-    ["db3"],
+    ["db1", "pg1"],
+    ["db2", "pg2"],
+    ["db3", "pg3"],
+    ["pg4"],
     ["web1"],
     ["web2"],
     ["edge1"],
@@ -143,6 +144,16 @@ test("a raised password is retired on the members of its cluster, once its appli
     retired[0]?.state.rotations.map((r) => r.retire),
     ["/usr/local/sbin/farm-agent retire password/mariadb/pravka 3"],
   );
+});
+
+test("a generation of what a cluster's hosts use among themselves is refused", () => {
+  const raise = () =>
+    planOf(
+      labInventory((farm) => {
+        farm.generations = { "password/postgresql/@replication": 2 };
+      }),
+    );
+  assert.throws(raise, /generations: password\/postgresql\/@replication can't be rotated/);
 });
 
 test("a generation of what no host has is refused, and what there is is named", () => {

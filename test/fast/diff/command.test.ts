@@ -159,14 +159,14 @@ test("a stack that only one side declares", () => {
   });
   const gone = farm("diff", "second", "second");
   assert.equal(gone.status, 1, gone.stderr);
-  assert.match(gone.stdout, /second is no longer declared: all of it goes\n {2}gone {6}7 hosts: /);
+  assert.match(gone.stdout, /second is no longer declared: all of it goes\n {2}gone {6}11 hosts: /);
 
   git("checkout", "--quiet", "second");
   const added = farm("diff", "main", "second", "--json");
   git("checkout", "--quiet", "main");
   assert.equal(added.status, 1, added.stderr);
   const there = JSON.parse(added.stdout);
-  assert.deepEqual([there.from.declared, there.added.length, there.gone], [false, 7, []]);
+  assert.deepEqual([there.from.declared, there.added.length, there.gone], [false, 11, []]);
 
   const neither = farm("diff", "main", "third");
   assert.deepEqual([neither.status, neither.stdout], [2, ""]);
