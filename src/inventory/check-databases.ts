@@ -2,7 +2,7 @@
 import { type DatabaseUse, databaseUses } from "./clusters.ts";
 import { doubles } from "./doubles.ts";
 import { extensionPackage, knownExtensions } from "./extensions.ts";
-import type { Cluster, Inventory } from "./schema.ts";
+import type { Cluster, Inventory, PostgresCluster } from "./schema.ts";
 
 /** Databases and accounts that the software or the farm has for itself: an application must not get theirs. */
 const reserved: Record<Cluster["software"], ReadonlySet<string>> = {
@@ -11,14 +11,17 @@ const reserved: Record<Cluster["software"], ReadonlySet<string>> = {
 };
 
 /** What only PostgreSQL clusters are asked for. */
-function checkPostgresNeeds({ id, needs: { connections, pool, extensions }, nodes }: DatabaseUse): string[] {
+function checkPostgresNeeds(
+  { id, needs: { connections, pool, extensions }, nodes }: DatabaseUse,
+  { version }: PostgresCluster,
+): string[] {
   const pooled = (pool ?? 0) * nodes.length;
   return [
     ...extensions
-      .filter((name) => extensionPackage(name) === undefined)
+      .filter((name) => extensionPackage(name, version) === undefined)
       .map(
         (name) =>
-          `${id} asks for the extension "${name}", which Debian 13 does not have for PostgreSQL; remove it, or take one of: ${knownExtensions.join(", ")}`,
+          `${id} asks for the extension "${name}", which Debian 13 does not have for PostgreSQL ${version}; remove it, or take one of: ${knownExtensions(version).join(", ")}`,
       ),
     ...(connections !== undefined && pooled > connections
       ? [
@@ -37,7 +40,7 @@ function checkNeeds(inventory: Inventory, use: DatabaseUse): string[] {
     return [
       `the database "${id}" of cluster ${cluster} would be one that ${found.software} or the farm has for itself; give it another name`,
     ];
-  if (found.software === "postgresql") return checkPostgresNeeds(use);
+  if (found.software === "postgresql") return checkPostgresNeeds(use, found);
   const { connections, pool, extensions } = needs;
   return connections === undefined && pool === undefined && extensions.length === 0
     ? []
@@ -46,10 +49,21 @@ function checkNeeds(inventory: Inventory, use: DatabaseUse): string[] {
       ];
 }
 
+/** Debian 12's packages of PostgreSQL 15 and its libpq5 are of one source package; 17's need a newer libpq5. */
+function checkHeld({ clusters, versions }: Inventory): string[] {
+  const newer = clusters.filter((c) => c.software === "postgresql" && c.version > 15).map(({ id }) => id);
+  return versions["postgresql-15"] !== undefined && newer.length > 0
+    ? [
+        `versions holds postgresql-15, and its libpq5 with it, which is too old for PostgreSQL 17 of ${newer.join(", ")}; remove that line`,
+      ]
+    : [];
+}
+
 /** All that is wrong with databases, as findProblems. */
 export function checkDatabases(inventory: Inventory): string[] {
   const uses = databaseUses(inventory);
   return [
+    ...checkHeld(inventory),
     ...uses.flatMap((use) => checkNeeds(inventory, use)),
     ...doubles(
       uses,

@@ -92,6 +92,12 @@ const postgresqlSchema = z.strictObject({
   id,
   title,
   software: z.literal("postgresql"),
+  /** Major version: 17 is Debian 13's, 15 Debian 12's. To raise it is the first of two steps: `farm-postgresql upgrade`. */
+  version: z
+    .union([z.literal(15), z.literal(17)], {
+      error: "write 17, which Debian 13 has, or 15, which Debian 12 has",
+    })
+    .default(17),
   /** Hosts with the data and a vote each; one of them takes the writes, another confirms each of them. */
   members: z.array(id).min(2, "a cluster needs two members: each write is on two machines"),
   /** A host with a vote and no data, which makes the number of votes odd. */

@@ -252,6 +252,28 @@ const refusedOfPostgres: [string, Change, RegExp][] = [
     /krynka asks for the extension "timescaledb", which Debian 13 does not have/,
   ],
   [
+    "an extension that a former version's packages do not bring to Debian 13",
+    (farm) => {
+      postgres(farm).version = 15;
+      farm.databases![0]!.extensions = ["postgis"];
+    },
+    /krynka asks for the extension "postgis", which Debian 13 does not have for PostgreSQL 15/,
+  ],
+  [
+    "a held version of 15 where 17 is declared",
+    (farm) => {
+      farm.versions = { "postgresql-15": "15.20-0+deb12u1" };
+    },
+    /versions holds postgresql-15, and its libpq5 with it, which is too old for PostgreSQL 17 of postgresql;/,
+  ],
+  [
+    "a version that is neither of two",
+    (farm) => {
+      postgres(farm).version = 16 as 17;
+    },
+    /clusters.*version.*write 17, which Debian 13 has, or 15, which Debian 12 has/,
+  ],
+  [
     "a database that is the server's own",
     (farm) => {
       farm.databases![0]!.id = "postgres";

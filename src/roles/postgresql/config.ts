@@ -16,12 +16,8 @@ import { dataHosts, partOf, voters } from "./parts.ts";
 import { CLIENT_PORT, ETCD_CLIENT_PORT, REST_PORT } from "./ports.ts";
 import { connectionsOf, sizes } from "./sizes.ts";
 import { STANDBY_SILENT, sound, TIMINGS } from "./timings.ts";
+import { binaries, dataDirectory, initdb } from "./version.ts";
 
-/** Debian 13's. */
-export const VERSION = 17;
-export const BINARIES = `/usr/lib/postgresql/${VERSION}/bin`;
-/** Debian's customary place. Its own tools are kept from making a cluster there: see createcluster.conf. */
-export const DATA_DIRECTORY = `/var/lib/postgresql/${VERSION}/main`;
 /** Statements that make the first accounts, for the member that makes the cluster. */
 export const FIRST_ACCOUNTS = "/etc/patroni/first-accounts.sql";
 /** Name under which Patroni's HTTP is asked to act. */
@@ -139,14 +135,7 @@ export function patroniConfig(context: RoleContext, cluster: PostgresCluster): s
     etcd3: { hosts: voters(inventory, cluster).map((h) => `${h.mesh}:${ETCD_CLIENT_PORT}`) },
     bootstrap: {
       dcs: dynamic,
-      // PostgreSQL's own rules of sorting: those of libc change with Debian's versions, and spoil indexes then.
-      initdb: [
-        "encoding=UTF8",
-        "locale=C.UTF-8",
-        "locale-provider=builtin",
-        "builtin-locale=C.UTF-8",
-        "data-checksums",
-      ],
+      initdb: initdb(cluster.version),
       post_bootstrap: `/usr/bin/psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --file ${FIRST_ACCOUNTS}`,
     },
     postgresql: {
@@ -154,8 +143,9 @@ export function patroniConfig(context: RoleContext, cluster: PostgresCluster): s
       connect_address: `${host.mesh}:${CLIENT_PORT}`,
       use_unix_socket: true,
       use_unix_socket_repl: false,
-      data_dir: DATA_DIRECTORY,
-      bin_dir: BINARIES,
+      // Of the declared version. While the cluster's data is of another, the unit's environment has the last word.
+      data_dir: dataDirectory(cluster.version),
+      bin_dir: binaries(cluster.version),
       pgpass: "/var/lib/postgresql/.pgpass-patroni",
       authentication: {
         superuser: { username: "postgres" },

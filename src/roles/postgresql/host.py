@@ -15,6 +15,8 @@ LEAVING = pathlib.Path("/run/farm-postgresql/leaving")
 # Seconds. A question that takes longer says enough.
 ASK_LIMIT = 2.0
 SQL_LIMIT = 10.0
+# Debian takes the newest that is installed, which knows all servers before it.
+PSQL = "/usr/bin/psql"
 
 
 def load():
@@ -60,16 +62,16 @@ def etcd(config, address, path, body=None, limit=ASK_LIMIT):
     return parsed(http(f"http://{address}:{config['ports']['vote']}/v3{path}", body or {}, limit=limit))
 
 
-def sql_here(config, statement):
+def sql_here(statement, database="postgres"):
     """The one text that a statement gives on this host's own server, as postgres by the socket; None if it does not answer."""
-    command = ["runuser", "-u", "postgres", "--", f"{config['binaries']}/psql", "--host=/run/postgresql"]
+    command = ["runuser", "-u", "postgres", "--", PSQL, "--host=/run/postgresql", f"--dbname={database}"]
     return _psql(command, {}, statement)
 
 
 def sql_writer(config, statement):
     """The same on the present primary, wherever that is."""
     environment = {"PGSERVICEFILE": config["services"], "PGSERVICE": "writer"}
-    return _psql([f"{config['binaries']}/psql"], environment, statement)
+    return _psql([PSQL], environment, statement)
 
 
 def _psql(command, environment, statement):

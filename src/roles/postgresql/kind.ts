@@ -56,7 +56,7 @@ const voteState: StateQuestion["read"] = ([{ health }]) => ({
 const extensions = ({ inventory }: RoleContext, cluster: Cluster): Contribution => ({
   role: `extensions of ${cluster.id}`,
   packages: databasesOf(inventory, cluster).flatMap(({ needs }) =>
-    needs.extensions.flatMap((name) => extensionPackage(name) ?? []),
+    needs.extensions.flatMap((name) => extensionPackage(name, postgres(cluster).version) ?? []),
   ),
 });
 

@@ -5,6 +5,13 @@
     farm-postgresql ready               whether this host does what it is for; exits 1 and says why when it does not
     farm-postgresql may-change          whether the cluster can do without this host for a while; exits 1 and says why not
     farm-postgresql switchover [TO]     another member takes the writes, without a loss
+    farm-postgresql upgrade [--check] VERSION
+                                        on the primary: the data becomes of the declared version; the former data is kept.
+                                        Writes are away while it is copied. --check: only looks whether it could
+    farm-postgresql upgrade --back [--lose-writes]
+                                        on the same host: back to the former data as it was; tells what that loses
+    farm-postgresql upgrade --lost NAME where the host of an upgrade under way is off for good: the others go on as before it
+    farm-postgresql remove-former       deletes what this host has kept of other versions
     farm-postgresql recover-etcd --lost NAME...
                                         where the majority of the votes is off for good: this one goes on with its data
 
@@ -36,6 +43,18 @@ def main(arguments):
         case ["switchover", *to] if len(to) < 2:
             import operate
             operate.switchover(config, to[0] if to else None)
+        case ["upgrade", "--back", *sure] if sure in ([], ["--lose-writes"]):
+            import upgrade
+            upgrade.back(config, bool(sure))
+        case ["upgrade", "--lost", name]:
+            import upgrade
+            upgrade.lost(config, name)
+        case ["upgrade", *only, version] if only in ([], ["--check"]) and version.isdigit():
+            import upgrade
+            upgrade.upgrade(config, int(version), bool(only))
+        case ["remove-former"]:
+            import upgrade
+            upgrade.remove_former(config)
         case ["recover-etcd", "--lost", name, *names]:
             import votes
             votes.recover(config, [name, *names])

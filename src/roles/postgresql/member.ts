@@ -5,10 +5,11 @@ import type { PostgresCluster } from "../../inventory/schema.ts";
 import { MESH_INTERFACE } from "../mesh.ts";
 import type { ClusterRole, RoleContext } from "../role.ts";
 import { SERVICE_FILE } from "./accounts.ts";
-import { FIRST_ACCOUNTS, firstAccounts, patroniConfig, serviceFile, VERSION } from "./config.ts";
+import { FIRST_ACCOUNTS, firstAccounts, patroniConfig, serviceFile } from "./config.ts";
 import { partOf, postgres } from "./parts.ts";
 import { CLIENT_PORT, ETCD_CLIENT_PORT, REST_PORT, WRITER_PORT } from "./ports.ts";
 import { PROGRAM_CONFIG, program, programFiles, shipped } from "./program.ts";
+import { aptSources, serverPackage } from "./version.ts";
 import { otherData, vote, voteClient } from "./vote.ts";
 
 const PATRONI_CONFIG = "/etc/patroni/config.yml";
@@ -22,17 +23,16 @@ const VALIDATE = [
   `sed '/:${ETCD_CLIENT_PORT}"$/s/"[0-9.]*:/"127.0.0.1:/' %s >%s.near`,
   `! patroni --validate-config --ignore-listen-port %s.near 2>&1 | grep -v '127.0.0.1:${ETCD_CLIENT_PORT} is not reachable$'`,
 ].join(" && ");
-const SERVER = `postgresql-${VERSION}`;
 const service = "postgresql";
 
 /** The server, Patroni, which runs it, and what watches over both. */
 function server(context: RoleContext, cluster: PostgresCluster): Contribution {
   const secretive = { owner: "root:postgres", mode: "0640" };
-  const ports = [CLIENT_PORT, REST_PORT];
+  const ports = [CLIENT_PORT, REST_PORT, WRITER_PORT];
   return {
     role: `postgresql ${cluster.id}`,
     // Patroni without python3-etcd knows no etcd.
-    packages: ["patroni", SERVER, "python3-etcd", "python3-psycopg2"],
+    packages: ["patroni", serverPackage(cluster.version), "python3-etcd", "python3-psycopg2"],
     directories: [{ path: "/etc/patroni", owner: "root:root", mode: "0755" }],
     files: [
       // Debian's packages make a cluster `main` when they are installed; not any more from here on, and the first one
@@ -46,6 +46,7 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
       file(SERVICE_FILE, serviceFile(context, cluster), { mode: "0600" }),
       file(DROP_IN, shipped("patroni.conf").replaceAll("wg0", MESH_INTERFACE)),
       file(WATCH_UNIT, shipped("farm-postgresql.service")),
+      ...aptSources(cluster.version),
     ],
     units: [
       // It starts what Debian's tools know of; only Patroni may start PostgreSQL here.
@@ -53,16 +54,13 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
       unit("patroni.service", {
         // A stop of Patroni hands over too.
         restartOn: [DROP_IN, "package:patroni"],
-        reloadOn: [PATRONI_CONFIG, `package:${SERVER}`],
+        reloadOn: [PATRONI_CONFIG, `package:${serverPackage(cluster.version)}`],
       }),
       unit("farm-postgresql.service", {
         restartOn: [WATCH_UNIT, PROGRAM_CONFIG, ...programFiles.map((f) => f.path)],
       }),
     ],
-    // The last one is for proxies alone.
-    listens: [...ports, WRITER_PORT].map(
-      (port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" }),
-    ),
+    listens: ports.map((port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" })),
     connects: otherData(context, cluster).flatMap((h) =>
       ports.map(
         (port): ConnectState => ({ service, protocol: "tcp", port, to: { kind: "host", host: h.id } }),

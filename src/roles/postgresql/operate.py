@@ -12,6 +12,7 @@ import time
 
 import decide
 import host
+import versions
 import votes
 from state import server, survey
 
@@ -38,12 +39,12 @@ def address_of(config, name):
 
 def prepare_data(config):
     """Before Patroni starts: room for the data, and no cluster beside it that Debian's package made when it came."""
-    folder = pathlib.Path(config["data"]).parent
-    main = folder / "main"
-    # Whoever has started it once may have data there: that is not ours to drop.
-    if pathlib.Path(f"/etc/postgresql/{folder.name}/main").exists() and not (main / "postmaster.opts").exists():
-        done = subprocess.run(["pg_dropcluster", folder.name, "main"], capture_output=True, text=True)
-        print(f"dropped the cluster main that was never started {done.stderr.strip()}".strip(), flush=True)
+    for version in versions.installed():
+        # Whoever has started it once may have data there: that is not ours to drop.
+        if pathlib.Path(f"/etc/postgresql/{version}/main").exists() and not (versions.data(version) / "postmaster.opts").exists():
+            done = subprocess.run(["pg_dropcluster", str(version), "main"], capture_output=True, text=True)
+            print(f"dropped the cluster main that was never started {done.stderr.strip()}".strip(), flush=True)
+    folder = versions.data(versions.prepare(config)).parent
     folder.mkdir(exist_ok=True)
     shutil.chown(folder, "postgres", "postgres")
     if WATCHDOG.exists():
@@ -109,19 +110,19 @@ def covers(present, wanted):
 
 def taken(config):
     """Whether the server here has been given the configuration that is declared."""
-    marks = host.sql_here(config, "SELECT current_setting('farm.member', true), current_setting('farm.cluster', true)")
+    marks = host.sql_here("SELECT current_setting('farm.member', true), current_setting('farm.cluster', true)")
     return marks == f"{config['mark']}|{config['dynamic']['postgresql']['parameters']['farm.cluster']}"
 
 
 def installed_version(config):
-    told = subprocess.run([f"{config['binaries']}/postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([versions.binaries(versions.running(config)) / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     return re.sub(r"^postgres \(PostgreSQL\) ", "", told.strip())
 
 
 def restart_if_needed(config):
     """Restarts PostgreSQL here if settings or a version wait for that, so that the cluster goes on."""
     me, seen = config["name"], survey(config)
-    how = decide.restart(seen["servers"][me], host.sql_here(config, "SHOW server_version") != installed_version(config))
+    how = decide.restart(seen["servers"][me], host.sql_here("SHOW server_version") != installed_version(config))
     if how == "none":
         return
     no = decide.objection(me, config["part"], config["members"], seen)

@@ -6,9 +6,10 @@ import type { Host, PostgresCluster } from "../../inventory/schema.ts";
 import { listener } from "../listener.ts";
 import type { RoleContext } from "../role.ts";
 import { patroniPassword, SERVICE_FILE } from "./accounts.ts";
-import { BINARIES, DATA_DIRECTORY, dynamicConfig, memberMark, OPERATOR } from "./config.ts";
+import { dynamicConfig, memberMark, OPERATOR } from "./config.ts";
 import { dataHosts, partOf, voters } from "./parts.ts";
 import { ETCD_CLIENT_PORT, ETCD_PEER_PORT, REST_PORT, WRITER_PORT } from "./ports.ts";
+import { initdb } from "./version.ts";
 
 export const PROGRAM = "/usr/local/lib/farm-postgresql";
 export const FOLDER = "/etc/farm/postgresql";
@@ -24,6 +25,9 @@ const modules = [
   "operate.py",
   "state.py",
   "status.py",
+  "turning.py",
+  "upgrade.py",
+  "versions.py",
   "votes.py",
   "watch.py",
 ];
@@ -33,6 +37,9 @@ export const programFiles: readonly FileState[] = [
   ),
   file(`${PROGRAM}/listener.py`, listener),
 ];
+
+/** A number that is lowered does not bring former data back. */
+const NOT_BACK = `! grep -qsx FARM_POSTGRESQL_VERSION=17 /var/lib/farm-postgresql/version.env || { echo 'the data here is of PostgreSQL 17: declare version 17; on the primary, farm-postgresql upgrade --back tells of the way back to 15' >&2; exit 1; }`;
 
 const addresses = (hosts: readonly Host[]) => Object.fromEntries(hosts.map((h) => [h.id, h.mesh]));
 
@@ -53,8 +60,8 @@ function programConfig(context: RoleContext, cluster: PostgresCluster): string {
   };
   if (part === "witness") return `${JSON.stringify(common, undefined, 2)}\n`;
   const server = {
-    binaries: BINARIES,
-    data: DATA_DIRECTORY,
+    version: cluster.version,
+    initdb: initdb(cluster.version),
     services: SERVICE_FILE,
     patroni: { user: OPERATOR, password: secret(patroniPassword(cluster)) },
     mark: memberMark(context, cluster),
@@ -73,7 +80,13 @@ export function program(context: RoleContext, cluster: PostgresCluster): Contrib
       { path: FOLDER, owner: "root:root", mode: "0755" },
       { path: PROGRAM, owner: "root:root", mode: "0755" },
     ],
-    files: [file(PROGRAM_CONFIG, programConfig(context, cluster), { mode: "0600" }), ...programFiles],
+    files: [
+      file(PROGRAM_CONFIG, programConfig(context, cluster), {
+        mode: "0600",
+        ...(cluster.version === 15 ? { validate: NOT_BACK } : {}),
+      }),
+      ...programFiles,
+    ],
     links: [{ path: "/usr/local/sbin/farm-postgresql", target: `${PROGRAM}/main.py` }],
   };
 }

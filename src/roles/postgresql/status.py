@@ -3,6 +3,7 @@
 import json
 
 import decide
+import versions
 
 MB = 1 << 20
 
@@ -25,6 +26,10 @@ def show(config, seen, as_json):
     # A witness asks no server.
     writes = f"{first or 'nobody'} takes the writes, {told['sync'] or 'nobody'} confirms them; " if servers else ""
     print(f"{config['cluster']}: {writes}{votes}")
+    known = versions.read(config)
+    # A witness does not know what is declared of servers.
+    if known and known["version"] < config.get("version", 0):
+        print(f"the data is of PostgreSQL {known['version']}, {config['version']} is declared; on the primary: farm-postgresql upgrade {config['version']}")
     for name in sorted({*servers, *seen["votes"]}):
         print("  ".join([f"{name:10}", *filter(None, [server_line(servers, name, first), vote_line(seen["votes"], name)])]))
 

@@ -3,8 +3,11 @@
 import threading
 import time
 
+import decide
 import host
 import listener
+import turning
+import versions
 from decide import better_leader, hopeless
 from operate import address_of, settle_dynamic, settled
 from state import survey
@@ -27,7 +30,7 @@ def refusal(config, path):
 
 
 def answer_proxies(config):
-    listener.serve(config["address"], config["ports"]["writer"], lambda: {}, lambda path: refusal(config, path))
+    listener.serve(config["address"], config["ports"]["writer"], lambda: versions.told(config), lambda path: refusal(config, path))
 
 
 def watch(config):
@@ -38,6 +41,7 @@ def watch(config):
         began = time.monotonic()
         seen = survey(config)
         lead_elsewhere(config, seen)
+        follow_version(config, seen)
         mine = seen["servers"][config["name"]]
         # A reload does it too; a new version of Patroni is restarted instead.
         if mine is not None and mine["state"] == "running" and not settled(config):
@@ -51,6 +55,18 @@ def watch(config):
                 host.patroni(config, address_of(config, config["name"]), "/reinitialize", {"force": True}, limit=10)
             told = why
         time.sleep(max(0.0, EVERY - (time.monotonic() - began)))
+
+
+def follow_version(config, seen):
+    """Where the cluster has come to another version, this host comes there too; an upgrade here that was killed is ended."""
+    if decide.primary(seen["servers"]) == config["name"]:
+        versions.settle(config)
+    turning.undo_killed(config)
+    known = versions.read(config)
+    if known and known["version"] != versions.running(config) and turning.idle():
+        print(f"the cluster's data is of PostgreSQL {known['version']} now", flush=True)
+        host.LEAVING.unlink(missing_ok=True)
+        host.systemctl("restart", "--no-block", "patroni.service")
 
 
 def lead_elsewhere(config, seen):

@@ -5,6 +5,7 @@ import { hostOf } from "../../inventory/load.ts";
 import type { PostgresCluster } from "../../inventory/schema.ts";
 import { REST_PORT } from "../../roles/postgresql/ports.ts";
 import { TIMINGS } from "../../roles/postgresql/timings.ts";
+import { dataDirectory } from "../../roles/postgresql/version.ts";
 import { databasePassword } from "../../roles/secrets.ts";
 import { FarmError } from "../../shell/errors.ts";
 import type { TwinFarm } from "../farm.ts";
@@ -14,7 +15,6 @@ import { type Copy, rowKey } from "./record.ts";
 
 /** Its right to write runs out 20 s after a leader is last seen, and the next one is chosen in one turn of 5 s (Patroni's ttl and loop_wait). */
 const NOTICES_WITHIN = 30;
-const AUTO_CONF = "/var/lib/postgresql/17/main/postgresql.auto.conf";
 const PATRONI = "/etc/patroni/config.yml";
 /** Patroni's own times (its documentation, "Dynamic Configuration Settings"), seconds. */
 const PATRONI_DEFAULTS = { ttl: 30, loop_wait: 10, retry_timeout: 10, primary_start_timeout: 300 };
@@ -186,9 +186,10 @@ export function postgresCluster(farm: TwinFarm, cluster: PostgresCluster): Drill
       // What the log's writer flushes by itself, it does every 10 s then.
       const lines = flushes ? "" : "synchronous_commit = off\nwal_writer_delay = 10s\n";
       // By the file that ALTER SYSTEM writes, for a server may be down; one that runs reads it anew.
+      const settings = `${dataDirectory(cluster.version)}/postgresql.auto.conf`;
       const script = [
-        `sed -i -E '/^(synchronous_commit|wal_writer_delay) /d' ${AUTO_CONF}`,
-        `printf '${lines.replaceAll("\n", "\\n")}' >>${AUTO_CONF}`,
+        `sed -i -E '/^(synchronous_commit|wal_writer_delay) /d' ${settings}`,
+        `printf '${lines.replaceAll("\n", "\\n")}' >>${settings}`,
         "pkill -HUP -o -x postgres || true",
       ];
       const hosts = holders.filter((host) => members.includes(host));

@@ -33,6 +33,7 @@ const cluster: PostgresCluster = {
   id: "main",
   title,
   software: "postgresql",
+  version: 17,
   members: ["pg2", "pg1"],
   witness: "pg3",
   replicas: ["pg4"],
@@ -106,9 +107,11 @@ test("every connection meets a listening port, and no state contradicts itself",
     "pg4>pg1:2379",
     "pg4>pg1:5432",
     "pg4>pg1:8008",
+    "pg4>pg1:8009",
     "pg4>pg2:2379",
     "pg4>pg2:5432",
     "pg4>pg2:8008",
+    "pg4>pg2:8009",
     "pg4>pg3:2379",
   ]);
   assert(flows.includes("pg1>pg4:8008") && flows.includes("pg2>pg1:5432"));
@@ -193,6 +196,23 @@ test("a raised password changes what the server has to take up; the cluster's se
   );
   assert.deepEqual(configs[1], configs[0]);
   assert.deepEqual(configs[2], configs[0]);
+});
+
+test("a former version comes from Debian 12, and nothing else does; a number that is lowered is refused by the host", () => {
+  const part = postgresData(context("pg1"), { ...cluster, version: 15 });
+  assert(part.packages?.includes("postgresql-15") && !part.packages.includes("postgresql-17"));
+  assert.match(text(part, "60-farm-bookworm.sources"), /^Suites: bookworm\n.*^Suites: bookworm-security\n/ms);
+  assert.match(
+    text(part, "preferences.d/60-farm-bookworm"),
+    /^Pin: release n=bookworm\*\nPin-Priority: 100$/m,
+  );
+  assert.match(text(part, "config.yml"), /data_dir: "\/var\/lib\/postgresql\/15\/main"/);
+  // PostgreSQL 15 knows no rules of sorting of its own.
+  assert.doesNotMatch(text(part, "config.yml"), /builtin/);
+  const validate = (p: Contribution) => p.files?.find((f) => f.path.endsWith("cluster.json"))?.validate;
+  assert.match(validate(part) ?? "", /FARM_POSTGRESQL_VERSION=17/);
+  assert.equal(validate(contribution("pg1")), undefined);
+  assert(!contribution("pg1").files?.some((f) => f.path.startsWith("/etc/apt")));
 });
 
 test("sizes follow the host, connections the smallest one", () => {
