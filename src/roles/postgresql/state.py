@@ -67,6 +67,16 @@ def server(config, address):
     }
 
 
+def given_up_by(config):
+    """By far copy: whom it was promoted without, [] when it never was; None for those that do not answer."""
+    url = lambda address: f"http://{address}:{config['ports']['writer']}/state"
+    others = {name: address for name, address in config["replicas"].items() if name != config["name"]}
+    with ThreadPoolExecutor(max_workers=len(others) or 1) as pool:
+        asked = {name: pool.submit(host.http, url(address)) for name, address in others.items()}
+    told = {name: host.parsed(answer.result()) for name, answer in asked.items()}
+    return {name: None if answer is None else answer.get("lost", []) for name, answer in told.items()}
+
+
 def survey(config, names=None):
     """The votes and servers of the cluster, all or those named, by name; None for those that do not answer."""
     servers = {} if config["part"] == "witness" else {**config["members"], **config["replicas"]}

@@ -5,9 +5,9 @@ import time
 
 import host
 import listener
-from decide import better_leader, hopeless
+from decide import better_leader, complete_until, electing, hopeless, primary, promoted_without
 from operate import address_of
-from state import survey
+from state import given_up_by, survey
 
 EVERY = 5.0
 # A copy that has not received anything for so long is looked at: a restart, a rewind and a new primary are over by then.
@@ -27,17 +27,21 @@ def refusal(config, path):
 
 
 def answer_proxies(config):
-    listener.serve(config["address"], config["ports"]["writer"], lambda: {}, lambda path: refusal(config, path))
+    told = lambda: {"lost": (host.recorded(host.PROMOTED) or {}).get("lost", [])}
+    listener.serve(config["address"], config["ports"]["writer"], told, lambda path: refusal(config, path))
 
 
 def watch(config):
     """Until it is stopped."""
     threading.Thread(target=listener.guarded, args=(answer_proxies, config), daemon=True).start()
-    apart_since, told = None, None
+    apart_since, told, before = None, None, None
     while True:
-        began = time.monotonic()
+        began, when = time.monotonic(), time.time()
         seen = survey(config)
         lead_elsewhere(config, seen)
+        give_way(config)
+        settle_promotion(config, seen["votes"])
+        before = note_complete(config, seen, when, before)
         mine = seen["servers"][config["name"]]
         apart = mine is not None and mine["role"] == "replica" and not mine["streaming"] and mine["state"] != "creating replica"
         apart_since = (apart_since or began) if apart else None
@@ -48,6 +52,40 @@ def watch(config):
                 host.patroni(config, address_of(config, config["name"]), "/reinitialize", {"force": True}, limit=10)
             told = why
         time.sleep(max(0.0, EVERY - (time.monotonic() - began)))
+
+
+def give_way(config):
+    """A member that lives although it was given up stops, so that one primary alone takes writes; its data stays."""
+    promoted = promoted_without(config["name"], given_up_by(config)) if config["part"] == "member" else []
+    if promoted:
+        print(f"{', '.join(promoted)} was promoted, and this host given up: stopping PostgreSQL here", flush=True)
+        host.systemctl("stop", "--no-block", "patroni.service")
+        host.systemctl("restart", "--no-block", "etcd.service")
+
+
+def settle_promotion(config, votes):
+    """Once a declaration counts on the promoted copy as a member, given up are those alone that have not joined it yet."""
+    promotion = host.recorded(host.PROMOTED)
+    if promotion is None or host.declared()["part"] != "member" or config["name"] not in electing(votes):
+        return
+    joined = {member["name"] for member in votes[config["name"]]["members"].values() if member["started"]}
+    settled = {**promotion, "settled": True, "lost": sorted(set(promotion["lost"]) - joined)}
+    if settled != promotion:
+        host.record(host.PROMOTED, settled)
+
+
+def note_complete(config, seen, when, before):
+    """Records until when a far copy is complete; returns what the next look compares with: a time and the primary's position."""
+    if config["part"] != "replica":
+        return None
+    until = complete_until(before, seen, config["name"])
+    if until is not None:
+        host.record(host.COMPLETE, {"until": until})
+    elif before is not None:
+        return before
+    first = primary(seen["servers"])
+    position = seen["servers"][first]["position"] if first else None
+    return None if position is None else (when, position)
 
 
 def lead_elsewhere(config, seen):
