@@ -187,7 +187,8 @@ def objection(me, part, members, seen):
     away = [name for name in members if name != me and name not in serving(servers)]
     if away:
         return f"{listing(away)} {'does' if len(away) == 1 else 'do'} not serve"
-    if servers[me]["role"] == "primary" and heir(servers, members, me) is None:
+    # Whoever confirms is a member to those that have not heard of a new declaration yet.
+    if servers[me]["role"] == "primary" and heir(servers, servers, me) is None:
         return "no other member has every write yet"
     if servers[me]["role"] != "primary" and primary(servers) is None:
         return "no other member takes the writes"
@@ -245,7 +246,7 @@ def unpromotable(me, parts, lost, seen, given_up):
         return f"{listing(first)} was promoted already: one at a time takes the writes"
     alive = [name for name in all_others if answers(name) and (name not in others or name in lost)]
     if alive:
-        return f"{listing(alive)} still answers: nothing is promoted beside it; if the votes have no majority: farm-postgresql recover-etcd"
+        return f"{listing(alive)} still there: nothing is promoted beside that; if the votes have no majority: farm-postgresql recover-etcd"
     unnamed = [name for name in all_others - set(lost) if not answers(name)]
     if unnamed:
         return f"{listing(unnamed)} does not answer: name it as lost too, if it is off and stays so"

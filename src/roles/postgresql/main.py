@@ -21,7 +21,7 @@ import sys
 
 import decide
 import host
-from state import survey
+from state import survey, with_undeclared
 
 
 def say_no(text):
@@ -38,7 +38,8 @@ def main(arguments):
         case ["ready"]:
             say_no(decide.unready(config["name"], config["part"], survey(config, [config["name"]])))
         case ["may-change"]:
-            say_no(decide.objection(config["name"], config["part"], config["members"], survey(config)))
+            seen = with_undeclared(config, survey(config))
+            say_no(decide.objection(config["name"], config["part"], config["members"], seen))
         case ["switchover", *to] if len(to) < 2:
             import operate
             operate.switchover(config, to[0] if to else None)

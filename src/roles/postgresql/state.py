@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import host
 
@@ -65,6 +66,16 @@ def server(config, address):
         "version": told.get("server_version"),
         "patroni": told.get("patroni", {}).get("version"),
     }
+
+
+def with_undeclared(config, seen):
+    """The same with the votes that the one here counts and its declaration does not name: another one may be on its way."""
+    own = seen["votes"].get(config["name"])
+    known = own["members"] if own and not own["waiting"] else {}
+    addresses = {member["name"]: urlsplit(url).hostname for url, member in known.items() if member["name"] not in ("", *seen["votes"])}
+    with ThreadPoolExecutor(max_workers=len(addresses) or 1) as pool:
+        asked = {name: pool.submit(vote, config, address) for name, address in addresses.items()}
+    return {**seen, "votes": {**seen["votes"], **{name: answer.result() for name, answer in asked.items()}}}
 
 
 def given_up_by(config):

@@ -65,10 +65,13 @@ def give_way(config):
 
 def settle_promotion(config, votes):
     """Once a declaration counts on the promoted copy as a member, given up are those alone that have not joined it yet."""
-    promotion = host.recorded(host.PROMOTED)
-    if promotion is None or host.declared()["part"] != "member" or config["name"] not in electing(votes):
+    promotion, me = host.recorded(host.PROMOTED), config["name"]
+    if promotion is None or host.declared()["part"] != "member" or me not in electing(votes):
         return
-    joined = {member["name"] for member in votes[config["name"]]["members"].values() if member["started"]}
+    # Who is known to the votes, or to Patroni by them, has the declaration that counts.
+    told = host.parsed(host.patroni(config, config["address"], "/cluster")) or {}
+    voting = {member["name"] for member in votes[me]["members"].values() if member["started"]}
+    joined = voting | {member["name"] for member in told.get("members", [])}
     settled = {**promotion, "settled": True, "lost": sorted(set(promotion["lost"]) - joined)}
     if settled != promotion:
         host.record(host.PROMOTED, settled)
