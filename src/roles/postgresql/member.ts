@@ -22,7 +22,7 @@ const VALIDATE = [
   `sed '/:${ETCD_CLIENT_PORT}"$/s/"[0-9.]*:/"127.0.0.1:/' %s >%s.near`,
   `! patroni --validate-config --ignore-listen-port %s.near 2>&1 | grep -v '127.0.0.1:${ETCD_CLIENT_PORT} is not reachable$'`,
 ].join(" && ");
-/** Of a far copy that was promoted: the same as for a cluster of one. */
+/** Of a far copy that was promoted: the same as for a cluster of one. The agent knows far copies by it. */
 const ALONE = "/etc/patroni/alone.yml";
 /** A copy that was promoted takes no declaration in which it is a copy. */
 const VALIDATE_COPY = `if [ -e /var/lib/farm-postgresql/promoted.json ]; then farm-postgresql may-copy; fi && ${VALIDATE}`;
