@@ -76,9 +76,9 @@ def reload(config):
 def settle_dynamic(config):
     """Brings what is declared for the whole cluster into etcd; what else stands there stays."""
     own = address_of(config, config["name"])
-    present = host.parsed(host.patroni(config, own, "/config"))
-    if present is None:
-        sys.exit("the cluster's configuration can't be read: etcd does not answer Patroni")
+    # Patroni may just be turning from votes that are no more to those that are.
+    read = lambda: host.parsed(host.patroni(config, own, "/config"))
+    present = wait_for(read, TAKEN_LIMIT, "the cluster's configuration can't be read: etcd does not answer Patroni")
     if not covers(present, config["dynamic"]):
         code, text = host.patroni(config, own, "/config", config["dynamic"], method="PATCH", limit=10)
         if code != 200:
