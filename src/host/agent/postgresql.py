@@ -15,6 +15,8 @@ from tools import Failed, last_lines, run
 
 # Says where the members are, and by which account and password they take us.
 SERVICE_FILE = "/etc/farm/postgresql/pg_service.conf"
+# What only a far copy has: src/roles/postgresql/member.ts.
+COPY_FILE = "/etc/patroni/alone.yml"
 SERVICE = "writer"
 
 VERIFIER = r"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)"
@@ -65,7 +67,8 @@ def named(name):
 
 
 def serves(bundle):
-    return SERVICE_FILE in bundle.file
+    """A far copy has the service file too, but its databases are the members' business."""
+    return SERVICE_FILE in bundle.file and COPY_FILE not in bundle.file
 
 
 def unready():

@@ -118,11 +118,15 @@ export function memberMark(context: RoleContext, cluster: PostgresCluster): stri
   );
 }
 
-/** All of Patroni's configuration on a data host. */
-export function patroniConfig(context: RoleContext, cluster: PostgresCluster): string {
+/**
+ * All of Patroni's configuration on a data host. `alone`: of a far copy that is promoted when all others are lost, with
+ * a vote of its own.
+ */
+export function patroniConfig(context: RoleContext, cluster: PostgresCluster, alone = false): string {
   const { inventory, host, secret } = context;
   const dynamic = dynamicConfig(context, cluster);
-  const replica = partOf(host, cluster) === "replica";
+  const votes = alone ? [host] : voters(inventory, cluster);
+  const replica = !alone && partOf(host, cluster) === "replica";
   const document = {
     scope: cluster.id,
     namespace: "/service/",
@@ -132,7 +136,7 @@ export function patroniConfig(context: RoleContext, cluster: PostgresCluster): s
       connect_address: `${host.mesh}:${REST_PORT}`,
       authentication: { username: OPERATOR, password: secret(patroniPassword(cluster)) },
     },
-    etcd3: { hosts: voters(inventory, cluster).map((h) => `${h.mesh}:${ETCD_CLIENT_PORT}`) },
+    etcd3: { hosts: votes.map((h) => `${h.mesh}:${ETCD_CLIENT_PORT}`) },
     bootstrap: {
       dcs: dynamic,
       initdb: initdb(cluster.version),
@@ -162,7 +166,7 @@ export function patroniConfig(context: RoleContext, cluster: PostgresCluster): s
     watchdog: { mode: "automatic", device: "/dev/watchdog", safety_margin: 5 },
     tags: { nofailover: replica, nosync: replica, noloadbalance: false, clonefrom: false },
   };
-  return `# PostgreSQL ${cluster.id}: ${partOf(host, cluster)} ${host.id}
+  return `# PostgreSQL ${cluster.id}: ${alone ? "promoted" : partOf(host, cluster)} ${host.id}
 ${yaml(document)}
 `;
 }

@@ -90,6 +90,22 @@ def _join_running(me, peers, mine, listed, elected):
     return Step("add", f"{listing(elected)} vote already: joining them", {**names, me: own})
 
 
+def unrecoverable(me, lost, votes):
+    """Why the vote `me` must not go on alone though no majority votes, or None. `lost`: votes that are said to be off for good."""
+    strangers = set(lost) - (set(votes) - {me})
+    if strangers:
+        return f"{listing(strangers)} is no other vote; there is: {listing(set(votes) - {me})}"
+    answering = [name for name in lost if votes[name] is not None]
+    if answering:
+        return f"{listing(answering)} answers: it is not lost"
+    unnamed = [name for name, vote in votes.items() if vote is None and name not in (me, *lost)]
+    if unnamed:
+        return f"{listing(unnamed)} does not answer: name it too, if it is off and stays so until this vote can be reached"
+    if len(set(lost)) <= len(votes) - majority(len(votes)):
+        return "so few lost votes are no lost majority: start the others"
+    return None
+
+
 def surplus(peers, votes):
     """Votes that are not declared any more, as {peer address: number}, once all that are declared vote."""
     if set(electing(votes)) != set(peers):
@@ -171,7 +187,8 @@ def objection(me, part, members, seen):
     away = [name for name in members if name != me and name not in serving(servers)]
     if away:
         return f"{listing(away)} {'does' if len(away) == 1 else 'do'} not serve"
-    if servers[me]["role"] == "primary" and heir(servers, members, me) is None:
+    # Whoever confirms is a member to those that have not heard of a new declaration yet.
+    if servers[me]["role"] == "primary" and heir(servers, servers, me) is None:
         return "no other member has every write yet"
     if servers[me]["role"] != "primary" and primary(servers) is None:
         return "no other member takes the writes"
@@ -187,3 +204,70 @@ def hopeless(me, seen, oldest):
     if None in (oldest, server["position"]) or server["position"] - server["position"] % SEGMENT >= oldest:
         return None
     return "the primary has not kept what this copy needs"
+
+
+# Promotion of a far copy
+
+def promoted_without(me, given_up):
+    """Far copies that were promoted when this host was given up. `given_up`: as state.given_up_by has it."""
+    return sorted(name for name, lost in given_up.items() if lost and me in lost)
+
+
+def barred(me, given_up, elected, has_data, vouched):
+    """
+    Why a vote must not begin, or None. Where nobody votes, a far copy may have been promoted meanwhile, so all of them have to
+    say that they were not, or an administrator for them (`vouched`). Votes that know a leader were there all the time.
+    """
+    promoted = promoted_without(me, given_up)
+    if promoted:
+        return f"{listing(promoted)} was promoted, and {me} given up: it begins when a declaration has both as members"
+    silent = [name for name, lost in given_up.items() if lost is None and name not in vouched]
+    if has_data and not elected and silent:
+        return (
+            f"no majority votes, and {listing(silent)} may have been promoted meanwhile: waiting for the answer; "
+            f"if it was not, say so on a majority of the votes: farm-postgresql not-promoted {' '.join(sorted(silent))}"
+        )
+    return None
+
+
+def unpromotable(me, parts, lost, seen, given_up):
+    """
+    Why the far copy here must not be promoted, or None. `parts`: names of members, votes and replicas, as declared; `lost`: who
+    an administrator says is lost for good.
+    """
+    mine, others = seen["servers"][me], [name for name in parts["replicas"] if name != me]
+    all_others = {*parts["members"], *parts["votes"], *others}
+    answers = lambda name: seen["servers"].get(name) is not None or seen["votes"].get(name) is not None
+    strangers = set(lost) - all_others
+    if strangers:
+        return f"{listing(strangers)} has no part in this cluster, or is this host; lost can be: {listing(all_others)}"
+    first = [name for name in others if given_up.get(name)]
+    if first:
+        return f"{listing(first)} was promoted already: one at a time takes the writes"
+    alive = [name for name in all_others if answers(name) and (name not in others or name in lost)]
+    if alive:
+        return f"{listing(alive)} still there: nothing is promoted beside that; if the votes have no majority: farm-postgresql recover-etcd"
+    unnamed = [name for name in all_others - set(lost) if not answers(name)]
+    if unnamed:
+        return f"{listing(unnamed)} does not answer: name it as lost too, if it is off and stays so"
+    if mine is None or mine["state"] != "running" or mine["role"] != "replica" or mine["position"] is None:
+        return f"no copy is running here: {mine['state'] if mine else 'Patroni does not answer'}"
+    ahead = [name for name in others if name not in lost and (seen["servers"][name]["position"] or 0) > mine["position"]]
+    return f"{listing(ahead)} has more than this copy: promote it there" if ahead else None
+
+
+def complete_until(before, seen, me):
+    """
+    Until when a copy has everything, or None where nothing new is known. `before`: when a survey was made, and the primary's
+    position then; who has come so far since has all that was written before it.
+    """
+    mine = seen["servers"][me]
+    if before is None or mine is None or mine["role"] != "replica" or mine["position"] is None:
+        return None
+    when, position = before
+    return when if mine["position"] >= position else None
+
+
+def too_dear(price, accepted):
+    """Whether so many seconds of writes are more than what was accepted; None accepts nothing."""
+    return accepted is None or price > accepted

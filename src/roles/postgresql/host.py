@@ -12,6 +12,11 @@ import urllib.request
 CONFIG = pathlib.Path("/etc/farm/postgresql/cluster.json")
 # There while this primary is about to hand the writes over, so that proxies send it no new sessions.
 LEAVING = pathlib.Path("/run/farm-postgresql/leaving")
+# Of farm-postgresql itself, durable. PROMOTED is there since this far copy was made the primary by hand, and says who was given
+# up for that; COMPLETE says until when a far copy has everything.
+STATE = pathlib.Path("/var/lib/farm-postgresql")
+PROMOTED = STATE / "promoted.json"
+COMPLETE = STATE / "complete.json"
 # Seconds. A question that takes longer says enough.
 ASK_LIMIT = 2.0
 SQL_LIMIT = 10.0
@@ -19,9 +24,38 @@ SQL_LIMIT = 10.0
 PSQL = "/usr/bin/psql"
 
 
-def load():
+def declared():
     """What src/roles/postgresql/program.ts wrote."""
     return json.loads(CONFIG.read_text())
+
+
+def load():
+    """The same as it holds now: a copy that was promoted is a cluster of its own until a declaration makes it a member."""
+    config, promotion = declared(), recorded(PROMOTED)
+    alone = promotion and not promotion["settled"] and config["part"] == "replica"
+    return {**config, **config["alone"]} if alone else config
+
+
+def recorded(path):
+    """What was recorded in a file of STATE, or None."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+
+
+def record(path, value):
+    """Records it, whole or not at all, and on the disk when this returns."""
+    STATE.mkdir(mode=0o755, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    with open(fresh, "w") as file:
+        file.write(json.dumps(value) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(fresh, path)
+    folder = os.open(STATE, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 # Peers are asked directly, whatever proxy the environment names.

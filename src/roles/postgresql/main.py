@@ -14,15 +14,21 @@
     farm-postgresql remove-former       deletes what this host has kept of other versions
     farm-postgresql recover-etcd --lost NAME...
                                         where the majority of the votes is off for good: this one goes on with its data
+    farm-postgresql promote --lost NAME... [--accept-loss SECONDS]
+                                        where all members and votes are lost for good: this far copy goes on alone; without
+                                        the second word it only says what would be lost
+    farm-postgresql not-promoted NAME...
+                                        a far copy that does not answer was not promoted: votes that wait for it may begin
 
 For systemd: join-votes (etcd.service), prepare-data and reload (patroni.service), watch (farm-postgresql.service).
+For the agent: may-copy.
 """
 
 import sys
 
 import decide
 import host
-from state import survey
+from state import survey, with_undeclared
 
 
 def say_no(text):
@@ -39,7 +45,8 @@ def main(arguments):
         case ["ready"]:
             say_no(decide.unready(config["name"], config["part"], survey(config, [config["name"]])))
         case ["may-change"]:
-            say_no(decide.objection(config["name"], config["part"], config["members"], survey(config)))
+            seen = with_undeclared(config, survey(config))
+            say_no(decide.objection(config["name"], config["part"], config["members"], seen))
         case ["switchover", *to] if len(to) < 2:
             import operate
             operate.switchover(config, to[0] if to else None)
@@ -58,6 +65,18 @@ def main(arguments):
         case ["recover-etcd", "--lost", name, *names]:
             import votes
             votes.recover(config, [name, *names])
+        case ["promote", "--lost", name, *names] if not any(n.startswith("-") for n in [name, *names]):
+            import promote
+            promote.promote([name, *names], None)
+        case ["promote", "--lost", name, *names, "--accept-loss", seconds] if seconds.isdigit():
+            import promote
+            promote.promote([name, *names], int(seconds))
+        case ["not-promoted", name, *names]:
+            import votes
+            votes.vouch(config, [name, *names])
+        case ["may-copy"]:
+            import promote
+            say_no(promote.may_copy())
         case ["join-votes"]:
             import votes
             votes.begin(config)

@@ -10,7 +10,7 @@ import { partOf, postgres } from "./parts.ts";
 import { CLIENT_PORT, ETCD_CLIENT_PORT, REST_PORT, WRITER_PORT } from "./ports.ts";
 import { PROGRAM_CONFIG, program, programFiles, shipped } from "./program.ts";
 import { aptSources, serverPackage } from "./version.ts";
-import { otherData, vote, voteClient } from "./vote.ts";
+import { otherData, vote } from "./vote.ts";
 
 const PATRONI_CONFIG = "/etc/patroni/config.yml";
 const DROP_IN = "/etc/systemd/system/patroni.service.d/60-farm.conf";
@@ -23,12 +23,17 @@ const VALIDATE = [
   `sed '/:${ETCD_CLIENT_PORT}"$/s/"[0-9.]*:/"127.0.0.1:/' %s >%s.near`,
   `! patroni --validate-config --ignore-listen-port %s.near 2>&1 | grep -v '127.0.0.1:${ETCD_CLIENT_PORT} is not reachable$'`,
 ].join(" && ");
+/** Of a far copy that was promoted: the same as for a cluster of one. The agent knows far copies by it. */
+const ALONE = "/etc/patroni/alone.yml";
+/** A copy that was promoted takes no declaration in which it is a copy. */
+const VALIDATE_COPY = `if [ -e /var/lib/farm-postgresql/promoted.json ]; then farm-postgresql may-copy; fi && ${VALIDATE}`;
 const service = "postgresql";
 
 /** The server, Patroni, which runs it, and what watches over both. */
 function server(context: RoleContext, cluster: PostgresCluster): Contribution {
   const secretive = { owner: "root:postgres", mode: "0640" };
   const ports = [CLIENT_PORT, REST_PORT, WRITER_PORT];
+  const replica = partOf(context.host, cluster) === "replica";
   return {
     role: `postgresql ${cluster.id}`,
     // Patroni without python3-etcd knows no etcd.
@@ -40,8 +45,11 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
       file("/etc/postgresql-common/createcluster.conf", shipped("createcluster.conf")),
       file(PATRONI_CONFIG, patroniConfig(context, cluster), {
         ...secretive,
-        validate: VALIDATE,
+        validate: replica ? VALIDATE_COPY : VALIDATE,
       }),
+      ...(replica
+        ? [file(ALONE, patroniConfig(context, cluster, true), { ...secretive, validate: VALIDATE })]
+        : []),
       file(FIRST_ACCOUNTS, firstAccounts(context, cluster), secretive),
       file(SERVICE_FILE, serviceFile(context, cluster), { mode: "0600" }),
       file(DROP_IN, shipped("patroni.conf").replaceAll("wg0", MESH_INTERFACE)),
@@ -76,11 +84,7 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
 export const postgresData: ClusterRole = (context, declared) => {
   const cluster = postgres(declared);
   const member = partOf(context.host, cluster) === "member";
-  const parts = [
-    program(context, cluster),
-    server(context, cluster),
-    member ? vote(context, cluster) : { role: "", connects: voteClient(context, cluster) },
-  ];
+  const parts = [program(context, cluster), server(context, cluster), vote(context, cluster)];
   const all = <K extends "packages" | "directories" | "files" | "links" | "units" | "listens" | "connects">(
     list: K,
   ) =>

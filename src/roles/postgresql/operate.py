@@ -72,6 +72,9 @@ def reload(config):
     if mine is None or mine["state"] != "running":
         print("PostgreSQL is not running: it will have the new configuration when Patroni starts it")
         return
+    # Patroni may just be turning from votes that are no more to those that are.
+    read = lambda: host.parsed(host.patroni(config, address_of(config, config["name"]), "/config"))
+    wait_for(read, TAKEN_LIMIT, "the cluster's configuration can't be read: etcd does not answer Patroni")
     no = settle_dynamic(config)
     if no:
         sys.exit(no)

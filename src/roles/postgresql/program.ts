@@ -23,6 +23,7 @@ const modules = [
   "decide.py",
   "host.py",
   "operate.py",
+  "promote.py",
   "state.py",
   "status.py",
   "turning.py",
@@ -67,7 +68,11 @@ function programConfig(context: RoleContext, cluster: PostgresCluster): string {
     mark: memberMark(context, cluster),
     dynamic: dynamicConfig(context, cluster),
   };
-  return `${JSON.stringify({ ...common, ...server }, undefined, 2)}\n`;
+  const own = addresses([host]);
+  // What holds instead since this far copy was promoted (host.py).
+  const alone =
+    part === "replica" ? { alone: { part: "member", votes: own, members: own, replicas: {} } } : {};
+  return `${JSON.stringify({ ...common, ...server, ...alone }, undefined, 2)}\n`;
 }
 
 /** The program, its configuration and its short name. */

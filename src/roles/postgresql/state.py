@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import host
 
@@ -65,6 +66,26 @@ def server(config, address):
         "version": told.get("server_version"),
         "patroni": told.get("patroni", {}).get("version"),
     }
+
+
+def with_undeclared(config, seen):
+    """The same with the votes that the one here counts and its declaration does not name: another one may be on its way."""
+    own = seen["votes"].get(config["name"])
+    known = own["members"] if own and not own["waiting"] else {}
+    addresses = {member["name"]: urlsplit(url).hostname for url, member in known.items() if member["name"] not in ("", *seen["votes"])}
+    with ThreadPoolExecutor(max_workers=len(addresses) or 1) as pool:
+        asked = {name: pool.submit(vote, config, address) for name, address in addresses.items()}
+    return {**seen, "votes": {**seen["votes"], **{name: answer.result() for name, answer in asked.items()}}}
+
+
+def given_up_by(config):
+    """By far copy: whom it was promoted without, [] when it never was; None for those that do not answer."""
+    url = lambda address: f"http://{address}:{config['ports']['writer']}/state"
+    others = {name: address for name, address in config["replicas"].items() if name != config["name"]}
+    with ThreadPoolExecutor(max_workers=len(others) or 1) as pool:
+        asked = {name: pool.submit(host.http, url(address)) for name, address in others.items()}
+    told = {name: host.parsed(answer.result()) for name, answer in asked.items()}
+    return {name: None if answer is None else answer.get("lost", []) for name, answer in told.items()}
 
 
 def survey(config, names=None):

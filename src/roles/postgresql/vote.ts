@@ -1,11 +1,12 @@
 /** A vote in etcd, which says who may write. */
 import { file, unit } from "../../host/entries.ts";
 import type { ConnectState, Contribution, ListenState } from "../../host/state.ts";
+import { partsOf } from "../../inventory/clusters.ts";
 import type { Host, PostgresCluster } from "../../inventory/schema.ts";
 import { MESH_INTERFACE } from "../mesh.ts";
 import type { RoleContext } from "../role.ts";
-import { dataHosts, voters } from "./parts.ts";
-import { ETCD_CLIENT_PORT, ETCD_PEER_PORT } from "./ports.ts";
+import { dataHosts } from "./parts.ts";
+import { ETCD_CLIENT_PORT, ETCD_PEER_PORT, WRITER_PORT } from "./ports.ts";
 import { FOLDER, shipped } from "./program.ts";
 
 const ENVIRONMENT = `${FOLDER}/etcd.env`;
@@ -35,16 +36,21 @@ ETCD_SNAPSHOT_COUNT=10000
 `;
 }
 
-/** A vote, without probe and gate: those are one for all that a host does in the cluster. */
+/**
+ * A vote, without probe and gate: those are one for all that a host does in the cluster. A far copy has all of it but does
+ * not vote: the day it is promoted, nothing has to be fetched or opened, and the next votes can join it.
+ */
 export function vote({ inventory, host }: RoleContext, cluster: PostgresCluster): Contribution {
   const service = "etcd";
-  const others = voters(inventory, cluster).filter((h) => h.id !== host.id);
-  const to = (target: Host, port: number): ConnectState => ({
-    service,
+  const others = inventory.hosts.filter((h) => h.id !== host.id && partsOf(cluster).includes(h.id));
+  const copies = others.filter((h) => cluster.replicas.includes(h.id));
+  const to = (target: Host, port: number, name = service): ConnectState => ({
+    service: name,
     protocol: "tcp",
     port,
     to: { kind: "host", host: target.id },
   });
+  const idle = cluster.replicas.includes(host.id);
   return {
     role: `postgresql ${cluster.id}`,
     packages: ["etcd-server", "etcd-client"],
@@ -52,24 +58,20 @@ export function vote({ inventory, host }: RoleContext, cluster: PostgresCluster)
       file(ENVIRONMENT, environment(host, cluster)),
       file(DROP_IN, shipped("etcd.conf").replaceAll("wg0", MESH_INTERFACE)),
     ],
-    units: [unit("etcd.service", { restartOn: [ENVIRONMENT, DROP_IN, "package:etcd-server"] })],
+    units: [
+      idle
+        ? unit("etcd.service", { state: "masked", enabled: false })
+        : unit("etcd.service", { restartOn: [ENVIRONMENT, DROP_IN, "package:etcd-server"] }),
+    ],
     listens: [ETCD_CLIENT_PORT, ETCD_PEER_PORT].map(
       (port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" }),
     ),
-    connects: others.flatMap((h) => [to(h, ETCD_CLIENT_PORT), to(h, ETCD_PEER_PORT)]),
+    connects: [
+      ...others.flatMap((h) => [to(h, ETCD_CLIENT_PORT), to(h, ETCD_PEER_PORT)]),
+      // Whether one was promoted.
+      ...copies.map((h) => to(h, WRITER_PORT, "postgresql")),
+    ],
   };
-}
-
-/** What a host with data asks of the votes, and of the other hosts with data. */
-export function voteClient({ inventory, host }: RoleContext, cluster: PostgresCluster): ConnectState[] {
-  return voters(inventory, cluster)
-    .filter((h) => h.id !== host.id)
-    .map((h) => ({
-      service: "etcd",
-      protocol: "tcp",
-      port: ETCD_CLIENT_PORT,
-      to: { kind: "host", host: h.id },
-    }));
 }
 
 /** The other hosts with data. */

@@ -12,19 +12,23 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import host
-from decide import electing, join, majority, surplus
-from state import survey
+from decide import Step, barred, electing, join, promoted_without, surplus, unrecoverable
+from state import given_up_by, survey
 
 # Read by etcd.service after everything else.
 ENVIRONMENT = pathlib.Path("/run/farm-postgresql/etcd.env")
 # There for the one start with which a single vote becomes a cluster of its own.
 FORCE = pathlib.Path("/run/farm-postgresql/force-new-cluster")
+# A file for each far copy that was not promoted, as an administrator says.
+VOUCHED = pathlib.Path("/run/farm-postgresql/not-promoted")
 # Peer addresses of the votes that are declared, in etcd itself: one that was taken out must not come back by itself.
 KEY = base64.b64encode(b"/farm/votes").decode()
 POLL = 0.5
 # Less than the unit's TimeoutStartSec; it is started again.
 JOIN_LIMIT = 170.0
 START_LIMIT = 60.0
+# An election takes 1.5 to 3 s (vote.ts).
+NOTICE_LIMIT = 10.0
 
 
 def data_of(config):
@@ -44,12 +48,15 @@ def begin(config):
     end = time.monotonic() + JOIN_LIMIT
     waiting, ready, told = None, set(), None
     while time.monotonic() < end:
+        # Another declaration may be what it waits for.
+        config = host.load()
         has_data = (data_of(config) / "member").exists()
         if not has_data and waiting is None:
             waiting = answer_meanwhile(config)
         votes = {**survey_votes(config), config["name"]: None}
         ready |= {name for name, vote in votes.items() if vote and vote["waiting"]}
-        step = join(config["name"], peers_of(config), votes, has_data, ready, welcome(config, votes))
+        no = barred(config["name"], given_up_by(config), electing(votes), has_data, vouched())
+        step = Step("wait", no) if no else join(config["name"], peers_of(config), votes, has_data, ready, welcome(config, votes))
         if step.why != told:
             told = step.why
             print(told, flush=True)
@@ -57,6 +64,21 @@ def begin(config):
             return None
         time.sleep(POLL)
     sys.exit(f"not starting etcd: {told}")
+
+
+def vouched():
+    """Far copies of which an administrator has said, since this machine booted, that they were not promoted."""
+    return [path.name for path in VOUCHED.iterdir()] if VOUCHED.exists() else []
+
+
+def vouch(config, names):
+    """An administrator's word that far copies which do not answer were not promoted."""
+    unknown = sorted(set(names) - set(config["replicas"]))
+    if unknown:
+        sys.exit(f"{', '.join(unknown)} is no far copy of this cluster; there is: {', '.join(sorted(config['replicas'])) or 'none'}")
+    VOUCHED.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (VOUCHED / name).touch()
 
 
 def welcome(config, votes):
@@ -156,17 +178,15 @@ def answer_meanwhile(config):
 
 def recover(config, lost):
     """An operator's word that the votes `lost` are off and stay so: this one becomes a cluster of its own with its data."""
-    me, votes = config["name"], survey({**config, "part": "witness"})["votes"]
-    if electing(votes):
-        sys.exit(f"{', '.join(electing(votes))} know a leader: the votes are a majority, there is nothing to recover")
-    unnamed = sorted(name for name, vote in votes.items() if vote is None and name not in (me, *lost))
-    answering = sorted(name for name in lost if votes.get(name) is not None)
-    if answering:
-        sys.exit(f"{', '.join(answering)} answers: it is not lost")
-    if unnamed:
-        sys.exit(f"{', '.join(unnamed)} does not answer: name it too, if it is off and stays so until this vote can be reached")
-    if len(lost) <= len(votes) - majority(len(votes)):
-        sys.exit("so few lost votes are no lost majority: start the others")
+    promoted = promoted_without(config["name"], given_up_by(config))
+    if promoted:
+        sys.exit(f"{', '.join(promoted)} was promoted, and this host given up: declare it a member instead")
+    ask = lambda: survey({**config, "part": "witness"})["votes"]
+    # A majority that is gone is noticed after an election or two; until then everybody names the leader that was.
+    wait_while(lambda: electing(ask()), NOTICE_LIMIT, lambda: f"{', '.join(electing(ask()))} know a leader: the votes are a majority, there is nothing to recover")
+    no = unrecoverable(config["name"], lost, ask())
+    if no:
+        sys.exit(no)
     if not (data_of(config) / "member").exists():
         sys.exit("this host has no data of the votes; do it on another")
     FORCE.parent.mkdir(exist_ok=True)
@@ -174,5 +194,27 @@ def recover(config, lost):
     done = subprocess.run(["systemctl", "restart", "etcd.service"], capture_output=True, text=True, timeout=START_LIMIT + 180)
     if done.returncode:
         sys.exit(f"etcd did not start: {done.stderr.strip()}; see: journalctl -u etcd")
-    others = sorted(set(votes) - {me} - set(lost))
+    wait_while(lambda: config["name"] not in electing(ask()), START_LIMIT, lambda: "etcd does not vote alone; see: journalctl -u etcd")
+    release(config, lost)
+    others = sorted(set(config["votes"]) - {config["name"]} - set(lost))
     print(f"this vote goes on alone. {'On ' + ', '.join(others) + ': systemctl restart etcd. ' if others else ''}Lost ones join anew when they start.")
+
+
+def wait_while(condition, limit, complaint):
+    """Polls until `condition` does not hold any more; exits with what `complaint` gives at the limit, in seconds."""
+    end = time.monotonic() + limit
+    while condition():
+        if time.monotonic() > end:
+            sys.exit(complaint())
+        time.sleep(POLL)
+
+
+def release(config, lost):
+    """Gives up the right to write of a host that is off for good: it would last for another 20 s."""
+    key, address = base64.b64encode(f"/service/{config['cluster']}/leader".encode()).decode(), config["votes"][config["name"]]
+    for name in lost:
+        value = base64.b64encode(name.encode()).decode()
+        host.etcd(config, address, "/kv/txn", {
+            "compare": [{"key": key, "target": "VALUE", "result": "EQUAL", "value": value}],
+            "success": [{"requestDeleteRange": {"key": key}}],
+        }, limit=10)

@@ -3,14 +3,13 @@
 import threading
 import time
 
-import decide
 import host
 import listener
 import turning
 import versions
-from decide import better_leader, hopeless
+from decide import better_leader, complete_until, electing, hopeless, primary, promoted_without
 from operate import address_of, settle_dynamic, settled
-from state import survey
+from state import given_up_by, survey
 
 EVERY = 5.0
 # A copy that has not received anything for so long is looked at: a restart, a rewind and a new primary are over by then.
@@ -30,18 +29,22 @@ def refusal(config, path):
 
 
 def answer_proxies(config):
-    listener.serve(config["address"], config["ports"]["writer"], lambda: versions.told(config), lambda path: refusal(config, path))
+    told = lambda: {**versions.told(config), "lost": (host.recorded(host.PROMOTED) or {}).get("lost", [])}
+    listener.serve(config["address"], config["ports"]["writer"], told, lambda path: refusal(config, path))
 
 
 def watch(config):
     """Until it is stopped."""
     threading.Thread(target=listener.guarded, args=(answer_proxies, config), daemon=True).start()
-    apart_since, told = None, None
+    apart_since, told, before = None, None, None
     while True:
-        began = time.monotonic()
+        began, when = time.monotonic(), time.time()
         seen = survey(config)
         lead_elsewhere(config, seen)
         follow_version(config, seen)
+        give_way(config)
+        settle_promotion(config, seen["votes"])
+        before = note_complete(config, seen, when, before)
         mine = seen["servers"][config["name"]]
         # A reload does it too; a new version of Patroni is restarted instead.
         if mine is not None and mine["state"] == "running" and not settled(config):
@@ -59,7 +62,7 @@ def watch(config):
 
 def follow_version(config, seen):
     """Where the cluster has come to another version, this host comes there too; an upgrade here that was killed is ended."""
-    if decide.primary(seen["servers"]) == config["name"]:
+    if primary(seen["servers"]) == config["name"]:
         versions.settle(config)
     turning.undo_killed(config)
     known = versions.read(config)
@@ -67,6 +70,43 @@ def follow_version(config, seen):
         print(f"the cluster's data is of PostgreSQL {known['version']} now", flush=True)
         host.LEAVING.unlink(missing_ok=True)
         host.systemctl("restart", "--no-block", "patroni.service")
+
+
+def give_way(config):
+    """A member that lives although it was given up stops, so that one primary alone takes writes; its data stays."""
+    promoted = promoted_without(config["name"], given_up_by(config)) if config["part"] == "member" else []
+    if promoted:
+        print(f"{', '.join(promoted)} was promoted, and this host given up: stopping PostgreSQL here", flush=True)
+        host.systemctl("stop", "--no-block", "patroni.service")
+        host.systemctl("restart", "--no-block", "etcd.service")
+
+
+def settle_promotion(config, votes):
+    """Once a declaration counts on the promoted copy as a member, given up are those alone that have not joined it yet."""
+    promotion, me = host.recorded(host.PROMOTED), config["name"]
+    if promotion is None or host.declared()["part"] != "member" or me not in electing(votes):
+        return
+    # Who is known to the votes, or to Patroni by them, has the declaration that counts.
+    told = host.parsed(host.patroni(config, config["address"], "/cluster")) or {}
+    voting = {member["name"] for member in votes[me]["members"].values() if member["started"]}
+    joined = voting | {member["name"] for member in told.get("members", [])}
+    settled = {**promotion, "settled": True, "lost": sorted(set(promotion["lost"]) - joined)}
+    if settled != promotion:
+        host.record(host.PROMOTED, settled)
+
+
+def note_complete(config, seen, when, before):
+    """Records until when a far copy is complete; returns what the next look compares with: a time and the primary's position."""
+    if config["part"] != "replica":
+        return None
+    until = complete_until(before, seen, config["name"])
+    if until is not None:
+        host.record(host.COMPLETE, {"until": until})
+    elif before is not None:
+        return before
+    first = primary(seen["servers"])
+    position = seen["servers"][first]["position"] if first else None
+    return None if position is None else (when, position)
 
 
 def lead_elsewhere(config, seen):

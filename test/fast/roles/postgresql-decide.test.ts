@@ -191,3 +191,73 @@ test("a copy that the primary can't serve any more gets a fresh one", () => {
   assert.equal(hopeless(".cC", 40 * MiB, 64 * MiB), null);
   assert.equal(hopeless("PcC", 40 * MiB, null), null);
 });
+
+test("a vote alone after the loss of the others", () => {
+  const no = (lost: string[], ...leaders: (string | null)[]) =>
+    call("unrecoverable", "pg1", lost, votes(...leaders));
+  assert.equal(no(["pg2", "pg3"], "0", null, null), null);
+  // One that is lost here may be the one that all others lack.
+  assert.match(no(["pg2"], "0", null, null) as string, /^pg3 does not answer: name it/);
+  assert.match(no(["pg2"], "0", null, "0") as string, /no lost majority/);
+  assert.match(no(["pg2", "pg3"], "0", "0", null) as string, /^pg2 answers/);
+  assert.match(no(["pg1", "pg3"], "0", null, null) as string, /^pg1 is no other vote/);
+  assert.match(no(["pg2", "pg2"], "0", null, "0") as string, /no lost majority/);
+});
+
+test("a vote does not begin beside a far copy that was promoted without it", () => {
+  const barred = (told: object, elected: string[], data: boolean, vouched: string[] = []) =>
+    call("barred", "pg1", told, elected, data, vouched);
+  assert.equal(barred({ pg4: [] }, [], true), null);
+  assert.match(barred({ pg4: ["pg1", "pg2"] }, [], true) as string, /^pg4 was promoted, and pg1 given up/);
+  // Whatever the others do, and without data too.
+  assert.match(barred({ pg4: ["pg1"] }, ["pg2", "pg3"], false) as string, /^pg4 was promoted/);
+  assert.equal(barred({ pg4: ["pg2"] }, [], true), null);
+  // A silent copy counts where nobody was there all the time; a cluster that never was has none that was promoted.
+  assert.match(
+    barred({ pg4: null, pg5: [] }, [], true) as string,
+    /pg4 may have been promoted.*not-promoted pg4$/,
+  );
+  assert.equal(barred({ pg4: null }, ["pg2", "pg3"], true), null);
+  assert.equal(barred({ pg4: null }, [], false), null);
+  assert.equal(barred({ pg4: null }, [], true, ["pg4"]), null);
+  // A word for a copy does not outweigh its own.
+  assert.match(barred({ pg4: ["pg1"] }, [], true, ["pg4"]) as string, /^pg4 was promoted/);
+});
+
+test("a far copy is promoted when all others are lost, and named", () => {
+  const parts = { members: ["pg1", "pg2"], votes: ALL, replicas: ["pg4", "pg5"] };
+  const gone = votes(null, null, null);
+  const no = (
+    lost: string[],
+    kinds = "..c",
+    { seen = gone, pg5 = server("c") as object | null, told = { pg5: [] as string[] | null } } = {},
+  ) => call("unpromotable", "pg4", parts, lost, { votes: seen, servers: { ...servers(kinds), pg5 } }, told);
+  assert.equal(no(ALL), null);
+  assert.match(no(["pg1", "pg2"]) as string, /^pg3 does not answer: name it/);
+  assert.match(no(["pg1", "pg2", "pg9"]) as string, /^pg9 has no part/);
+  assert.match(no([...ALL, "pg4"]) as string, /^pg4 has no part.*or is this host/);
+  // A member or a vote that answers: a primary may be there, and there are other ways.
+  assert.match(no(ALL, ".cc") as string, /^pg2 still there/);
+  assert.match(no(ALL, "..c", { seen: votes(null, null, "0") }) as string, /^pg3 still there/);
+  // Nothing to promote.
+  assert.match(no(ALL, "..x") as string, /no copy is running here: stopped/);
+  assert.match(no(ALL, "...") as string, /Patroni does not answer/);
+  // Another copy may have more, or be lost as well.
+  assert.match(no(ALL, "..c", { pg5: server("c", 101 << 20) }) as string, /^pg5 has more/);
+  assert.match(no(ALL, "..c", { pg5: null, told: { pg5: null } }) as string, /^pg5 does not answer/);
+  assert.equal(no([...ALL, "pg5"], "..c", { pg5: null, told: { pg5: null } }), null);
+  assert.match(no([...ALL, "pg5"]) as string, /^pg5 still there/);
+  assert.match(no(ALL, "..c", { told: { pg5: ["pg1"] } }) as string, /^pg5 was promoted already/);
+});
+
+test("until when a far copy is complete, and what is too dear", () => {
+  const seen = (position: number | null) => ({ servers: { pg4: { ...server("C"), position } } });
+  assert.equal(call("complete_until", [1000, 50], seen(50), "pg4"), 1000);
+  assert.equal(call("complete_until", [1000, 50], seen(49), "pg4"), null);
+  assert.equal(call("complete_until", null, seen(50), "pg4"), null);
+  assert.equal(call("complete_until", [1000, 50], seen(null), "pg4"), null);
+  assert.equal(call("complete_until", [1000, 50], { servers: { pg4: server("P", 50) } }, "pg4"), null);
+  assert.equal(call("too_dear", 60, 60), false);
+  assert.equal(call("too_dear", 61, 60), true);
+  assert.equal(call("too_dear", 0, null), true);
+});

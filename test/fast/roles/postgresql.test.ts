@@ -96,23 +96,29 @@ test("every connection meets a listening port, and no state contradicts itself",
     assert.equal(f.via, "mesh");
     return `${f.from}>${f.to}:${f.port}`;
   });
-  // The witness asks no server, a far copy no vote's peer port, and nobody asks a copy for a vote.
+  // The witness asks no server. A far copy is open for votes, should it be promoted; all votes ask whether it was.
   assert.deepEqual(flows.filter((f) => f.startsWith("pg3>")).sort(), [
     "pg3>pg1:2379",
     "pg3>pg1:2380",
     "pg3>pg2:2379",
     "pg3>pg2:2380",
+    "pg3>pg4:2379",
+    "pg3>pg4:2380",
+    "pg3>pg4:8009",
   ]);
   assert.deepEqual(flows.filter((f) => f.startsWith("pg4>")).sort(), [
     "pg4>pg1:2379",
+    "pg4>pg1:2380",
     "pg4>pg1:5432",
     "pg4>pg1:8008",
     "pg4>pg1:8009",
     "pg4>pg2:2379",
+    "pg4>pg2:2380",
     "pg4>pg2:5432",
     "pg4>pg2:8008",
     "pg4>pg2:8009",
     "pg4>pg3:2379",
+    "pg4>pg3:2380",
   ]);
   assert(flows.includes("pg1>pg4:8008") && flows.includes("pg2>pg1:5432"));
 });
@@ -133,10 +139,31 @@ test("a member listens on its mesh address and asks all votes", () => {
 
 test("a far copy neither votes, nor confirms writes, nor takes them over", () => {
   const copy = contribution("pg4");
-  assert(!copy.units?.some((u) => u.name === "etcd.service"));
+  assert.equal(copy.units?.find((u) => u.name === "etcd.service")?.state, "masked");
   assert.match(text(copy, "config.yml"), /nofailover: true\n {2}nosync: true/);
   assert.match(text(contribution("pg1"), "config.yml"), /nofailover: false\n {2}nosync: false/);
   assert.deepEqual(copy.gates, []);
+});
+
+test("what a far copy becomes when it is promoted lies ready, and differs in nothing else", () => {
+  const copy = contribution("pg4");
+  const [declared, alone] = ["config.yml", "alone.yml"].map((name) => text(copy, name).split("\n"));
+  const lines = (a: string[] = [], b: string[] = []) => a.filter((line) => !b.includes(line));
+  assert.deepEqual(lines(alone, declared), [
+    "# PostgreSQL main: promoted pg4",
+    '    - "10.80.0.14:2379"',
+    "  nofailover: false",
+    "  nosync: false",
+  ]);
+  const program = JSON.parse(text(copy, "cluster.json"));
+  assert.deepEqual(program.alone, {
+    part: "member",
+    votes: { pg4: "10.80.0.14" },
+    members: { pg4: "10.80.0.14" },
+    replicas: {},
+  });
+  assert.equal(JSON.parse(text(contribution("pg1"), "cluster.json")).alone, undefined);
+  assert.match(copy.files?.find((f) => f.path.endsWith("/config.yml"))?.validate ?? "", /may-copy/);
 });
 
 test("each write is on two machines, and the primary gives up before the next one begins", () => {
