@@ -79,7 +79,13 @@ async function applySuccessor(): Promise<void> {
 /** The lab as it is declared, from wherever the test has left it. */
 async function putBack(lab: TwinFarm, cluster: DrilledCluster): Promise<void> {
   await bootAll(lab, [...VOTES, FAR]);
-  if ((await told(lab, FAR, IS_PROMOTED)).code === 0) await applySuccessor();
+  if ((await told(lab, FAR, IS_PROMOTED)).code === 0) {
+    await applySuccessor();
+    await whole(cluster);
+    // Only now does Patroni there take up where the other votes are.
+    await on(lab, FAR, "systemctl restart patroni");
+    await whole(cluster);
+  }
   if ((await cluster.writer()) === FAR) {
     await whole(cluster);
     await on(lab, FAR, "farm-postgresql switchover");
