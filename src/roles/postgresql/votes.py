@@ -50,6 +50,8 @@ def begin(config):
     while time.monotonic() < end:
         # Another declaration may be what it waits for.
         config = host.load()
+        if config["name"] not in config["votes"]:
+            sys.exit(f"not starting etcd: {config['name']} has no vote any more")
         has_data = (data_of(config) / "member").exists()
         if not has_data and waiting is None:
             waiting = answer_meanwhile(config)
