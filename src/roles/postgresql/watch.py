@@ -93,6 +93,9 @@ def settle_promotion(config, votes):
     settled = {**promotion, "settled": True, "lost": sorted(set(promotion["lost"]) - joined)}
     if settled != promotion:
         host.record(host.PROMOTED, settled)
+    if not promotion["settled"]:
+        # Patroni goes on with the votes that it began with, which was this host's alone.
+        host.systemctl("restart", "--no-block", "patroni.service")
 
 
 def note_complete(config, seen, when, before):
