@@ -61,7 +61,7 @@ def decide(config, former, lost, accepted):
 
 def complete(config):
     """Until when this copy has everything, as well as can be told: seconds since 1970."""
-    replayed = host.sql_here(config, "SELECT extract(epoch FROM pg_last_xact_replay_timestamp())")
+    replayed = host.sql_here("SELECT extract(epoch FROM pg_last_xact_replay_timestamp())")
     if replayed is None:
         sys.exit("nothing is promoted: PostgreSQL does not answer here")
     seen = host.recorded(host.COMPLETE) or {"until": 0}
