@@ -18,7 +18,7 @@ from state import given_up_by, survey
 # Read by etcd.service after everything else.
 ENVIRONMENT = pathlib.Path("/run/farm-postgresql/etcd.env")
 # There for the one start with which a single vote becomes a cluster of its own.
-FORCE = pathlib.Path("/run/farm-postgresql/force-new-cluster")
+ALONE = pathlib.Path("/run/farm-postgresql/vote-alone")
 # A file for each far copy that was not promoted, as an administrator says.
 VOUCHED = pathlib.Path("/run/farm-postgresql/not-promoted")
 # Peer addresses of the votes that are declared, in etcd itself: one that was taken out must not come back by itself.
@@ -41,10 +41,10 @@ def peers_of(config):
 
 def begin(config):
     """ExecStartPre of etcd.service."""
-    if FORCE.exists():
-        own = {config["name"]: f"http://{config['address']}:{config['ports']['peer']}"}
-        FORCE.unlink()
-        return write(own, "new", ["ETCD_FORCE_NEW_CLUSTER=true"])
+    if ALONE.exists():
+        make_alone(config)
+        ALONE.unlink()
+        return write({config["name"]: peers_of(config)[config["name"]]}, "new")
     end = time.monotonic() + JOIN_LIMIT
     waiting, ready, told = None, set(), None
     while time.monotonic() < end:
@@ -147,10 +147,39 @@ def set_aside(config):
     os.rename(data, kept)
 
 
-def write(initial, state, extra=()):
+def alone_of(config):
+    """Where the data of a vote that goes on alone is made."""
+    data = data_of(config)
+    return data.with_name(f"{data.name}.alone")
+
+
+def make_alone(config):
+    """
+    Makes what this vote has the data of a cluster of one; what it was is kept. Not by etcd's --force-new-cluster: when etcd
+    was killed, its log may lack what its data has already, and whoever joins gets other data than this one (seen).
+    """
+    me, data, fresh = config["name"], data_of(config), alone_of(config)
+    # Without data, this was interrupted between the last two steps.
+    if (data / "member").exists():
+        shutil.rmtree(fresh, ignore_errors=True)
+        own = peers_of(config)[me]
+        # The database has no checksum of a snapshot. Who watches sees the revision only rise.
+        done = subprocess.run(
+            ["runuser", "-u", "etcd", "--", "etcdutl", "snapshot", "restore", data / "member/snap/db", "--skip-hash-check",
+             "--bump-revision=1000000", "--mark-compacted", f"--data-dir={fresh}", f"--name={me}", f"--initial-cluster={me}={own}",
+             f"--initial-advertise-peer-urls={own}", f"--initial-cluster-token={config['cluster']}"],
+            capture_output=True, text=True, cwd="/",
+        )
+        if done.returncode:
+            sys.exit(f"the data of this vote can't be taken over: {done.stderr.strip()[-500:]}")
+        set_aside(config)
+    os.rename(fresh, data)
+
+
+def write(initial, state):
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     cluster = ",".join(f"{name}={url}" for name, url in sorted(initial.items()))
-    lines = [f"ETCD_INITIAL_CLUSTER={cluster}", f"ETCD_INITIAL_CLUSTER_STATE={state}", *extra]
+    lines = [f"ETCD_INITIAL_CLUSTER={cluster}", f"ETCD_INITIAL_CLUSTER_STATE={state}"]
     ENVIRONMENT.write_text("\n".join(lines) + "\n")
 
 
@@ -189,10 +218,10 @@ def recover(config, lost):
     no = unrecoverable(config["name"], lost, ask())
     if no:
         sys.exit(no)
-    if not (data_of(config) / "member").exists():
+    if not (data_of(config) / "member").exists() and not alone_of(config).exists():
         sys.exit("this host has no data of the votes; do it on another")
-    FORCE.parent.mkdir(exist_ok=True)
-    FORCE.touch()
+    ALONE.parent.mkdir(exist_ok=True)
+    ALONE.touch()
     done = subprocess.run(["systemctl", "restart", "etcd.service"], capture_output=True, text=True, timeout=START_LIMIT + 180)
     if done.returncode:
         sys.exit(f"etcd did not start: {done.stderr.strip()}; see: journalctl -u etcd")
