@@ -28,6 +28,8 @@ NO_UUID = "00000000-0000-0000-0000-000000000000"
 ROOM_BYTES = 64 << 20
 # A member that is to stop is not Primary, so nothing commits on it any more: one that hangs may be killed.
 KILL_AFTER = 30.0
+# Seconds. A start with a small transfer from another member takes ten.
+START_LIMIT = 60.0
 
 STATUS = (
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_local_state_comment', 'wsrep_ready',"
@@ -247,7 +249,15 @@ def bootstrap():
 
 
 def stop():
-    """Stops the server, which may take as long as the unit allows."""
+    """
+    Stops the server, which may take as long as the unit allows. One that is just starting can lose the signal and then never
+    stops (seen: 15 minutes), so its start is waited for; one that does not come to its end serves nobody, and is killed.
+    """
+    end = time.monotonic() + START_LIMIT
+    while unit() == "starting":
+        if time.monotonic() > end:
+            return stop_by_force()
+        time.sleep(0.1)
     return _systemctl("stop", UNIT)
 
 
