@@ -1,6 +1,6 @@
 /** A twin of its own for rotations: generations only rise, so the lab would have to be made anew after each test. */
 import assert from "node:assert/strict";
-import { cpSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Target } from "../../src/shell/ssh.ts";
@@ -37,7 +37,8 @@ export class Program {
         `= { lab, ${STACK}: { ...${WIKI}, generations: ${JSON.stringify(generations)} } }`,
       ),
     );
-    cpSync(join(this.root, "Pulumi.lab.yaml"), join(this.root, `Pulumi.${STACK}.yaml`));
+    const settings = readFileSync(join(this.root, "Pulumi.lab.yaml"), "utf8");
+    writeFileSync(join(this.root, `Pulumi.${STACK}.yaml`), settings.replaceAll(/^ {4}pg\d: .*\n/gm, ""));
     const more = leavers.map((l) => JSON.stringify({ name: l.name, languages: ["ru"], keys: [l.publicKey] }));
     editFile(this.root, "src/twin/settings.ts", (text) =>
       text
