@@ -1,6 +1,5 @@
 """What is done to the server of this host: its configuration taken up, a restart without a loss, a switchover."""
 
-import json
 import os
 import pathlib
 import re
@@ -28,7 +27,7 @@ READY_LIMIT = 240.0
 POLL = 0.25
 
 # What is declared for the whole cluster and has been brought into etcd by this host.
-SETTLED = pathlib.Path("/var/lib/farm-postgresql/settled.json")
+SETTLED = host.STATE / "settled.json"
 
 WATCHDOG = pathlib.Path("/dev/watchdog")
 
@@ -85,7 +84,7 @@ def reload(config):
 
 def settled(config):
     """Whether this host has brought what it declares for the whole cluster into etcd: once, for others may declare more by now."""
-    return SETTLED.exists() and SETTLED.read_text() == json.dumps(config["dynamic"])
+    return host.recorded(SETTLED) == config["dynamic"]
 
 
 def settle_dynamic(config):
@@ -99,8 +98,7 @@ def settle_dynamic(config):
         if code != 200:
             return f"the cluster's configuration can't be changed: {text}"
         print("changed the configuration of the whole cluster", flush=True)
-    SETTLED.parent.mkdir(exist_ok=True)
-    SETTLED.write_text(json.dumps(config["dynamic"]))
+    host.record(SETTLED, config["dynamic"])
     return None
 
 

@@ -23,7 +23,7 @@ KEY = "/farm/version"
 UNDER_WAY = "/farm/upgrade"
 FOLDER = pathlib.Path("/var/lib/postgresql")
 # Read by patroni.service: these override config.yml.
-RECORD = pathlib.Path("/var/lib/farm-postgresql/version.env")
+RECORD = host.STATE / "version.env"
 
 
 def binaries(version):

@@ -12,6 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import host
+import versions
 from decide import Step, barred, electing, join, promoted_without, surplus, unrecoverable
 from state import given_up_by, survey
 
@@ -242,10 +243,6 @@ def wait_while(condition, limit, complaint):
 
 def release(config, lost):
     """Gives up the right to write of a host that is off for good: it would last for another 20 s."""
-    key, address = base64.b64encode(f"/service/{config['cluster']}/leader".encode()).decode(), config["votes"][config["name"]]
+    key = f"/service/{config['cluster']}/leader"
     for name in lost:
-        value = base64.b64encode(name.encode()).decode()
-        host.etcd(config, address, "/kv/txn", {
-            "compare": [{"key": key, "target": "VALUE", "result": "EQUAL", "value": value}],
-            "success": [{"requestDeleteRange": {"key": key}}],
-        }, limit=10)
+        versions.change(config, {key: name}, {}, [key])
