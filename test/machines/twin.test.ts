@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { groupPath, limitMemory } from "../../src/twin/machines/cgroup.ts";
 import { ensureImage, imageDirectory } from "../../src/twin/machines/image.ts";
-import { inMachine, isRunning, machineGroup } from "../../src/twin/machines/inside.ts";
+import { initProcess, inMachine, isRunning, machineGroup } from "../../src/twin/machines/inside.ts";
 import { machineLayout, stackLayout } from "../../src/twin/machines/layout.ts";
 import { lockStack } from "../../src/twin/machines/lock.ts";
 import {
@@ -213,6 +213,24 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
     assert.equal(await sh("alpha", "cat /root/synced"), "kept");
   });
 
+  test("its process 1 is found when the kernel counts processes anew", async () => {
+    await kill(STACK, ["alpha"]);
+    const last = Number(readFileSync("/proc/sys/kernel/pid_max", "utf8")) - 100;
+    writeFileSync("/proc/sys/kernel/ns_last_pid", String(last));
+    await bootAgain(STACK, "alpha");
+    const init = initProcess(STACK, "alpha");
+    assert(init && init > last, `process 1 of alpha is number ${init} here`);
+    let ended = false;
+    const busy = sh("alpha", "for i in $(seq 30); do systemd-run --quiet --wait true; done").finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      assert.equal(initProcess(STACK, "alpha"), init);
+      await new Promise(setImmediate);
+    }
+    await busy;
+  });
+
   test("a machine that does not come up says why", async () => {
     const broken = { ...spec("broken", 13), binds: ["/does/not/exist"] };
     await assert.rejects(boot(STACK, broken), /broken does not (boot|start).*\/does\/not\/exist/s);
@@ -298,7 +316,7 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
         await ok("exec 101 -- sh -c 'cat; cat /root/pushed'", "from stdin "),
         "from stdin secret\n",
       );
-      assert.equal((await pct("exec 101 -- sh -c 'exit 7'")).code, 7);
+      await fails("exec 101 -- sh -c 'exit 7'", 7, /^$/);
       assert.match(await ok("exec 101 -- df -B1G --output=size /"), /\n *4\n$/);
 
       await ok("shutdown 101");

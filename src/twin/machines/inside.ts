@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FarmError } from "../../shell/errors.ts";
 import { groupPath, isPopulated, processesIn } from "./cgroup.ts";
@@ -23,7 +23,19 @@ export function initProcess(stack: string, name: string): number | undefined {
   if (!isRunning(stack, name)) return undefined;
   const boots = readdirSync(group).filter((entry) => entry.startsWith("boot-"));
   const pids = boots.flatMap((boot) => processesIn(join(group, boot, "payload", "init.scope")));
-  return pids.length > 0 ? Math.min(...pids) : undefined;
+  return pids.find(isInit);
+}
+
+/**
+ * Whether a process is number 1 where it lives. Its group also holds children on their way to their own group, and
+ * these have lower numbers on this computer when the kernel has just started to count anew.
+ */
+function isInit(pid: number): boolean {
+  try {
+    return /^NSpid:.*\t1$/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 /**
