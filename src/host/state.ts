@@ -146,6 +146,8 @@ export interface ListenState {
   readonly protocol: "tcp" | "udp";
   readonly port: number;
   readonly reach: Reach;
+  /** Where the port is not open at all times: when it is, in English, as "during a transfer". Let in always. */
+  readonly when?: string;
 }
 
 /**

@@ -9,7 +9,7 @@ import { FarmError } from "./errors.ts";
 const ports = (plan: HostPlan, reach: string): string =>
   plan.state.listens
     .filter((l) => l.reach === reach)
-    .map((l) => `${l.service} ${l.port}/${l.protocol}`)
+    .map((l) => `${l.service} ${l.port}/${l.protocol}${l.when ? ` (${l.when})` : ""}`)
     .join(", ");
 
 function hostTable(plan: Plan): string {

@@ -75,7 +75,10 @@ export const mariadbMember: ClusterRole = ({ inventory, host }, cluster) => {
       },
     ],
     listens: [CLIENT_PORT, ...peerPorts].map(
-      (port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" }),
+      (port): ListenState => ({
+        ...{ service, protocol: "tcp", port, reach: "mesh" },
+        ...(port === IST_PORT || port === SST_PORT ? { when: "during a transfer" } : {}),
+      }),
     ),
     connects: peers.flatMap((peer) =>
       peerPorts.map(

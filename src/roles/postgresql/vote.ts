@@ -64,7 +64,10 @@ export function vote({ inventory, host }: RoleContext, cluster: PostgresCluster)
         : unit("etcd.service", { restartOn: [ENVIRONMENT, DROP_IN, "package:etcd-server"] }),
     ],
     listens: [ETCD_CLIENT_PORT, ETCD_PEER_PORT].map(
-      (port): ListenState => ({ service, protocol: "tcp", port, reach: "mesh" }),
+      (port): ListenState => ({
+        ...{ service, protocol: "tcp", port, reach: "mesh" },
+        ...(idle ? { when: "once promoted" } : {}),
+      }),
     ),
     connects: [
       ...others.flatMap((h) => [to(h, ETCD_CLIENT_PORT), to(h, ETCD_PEER_PORT)]),
