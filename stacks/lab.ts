@@ -22,10 +22,16 @@ export const lab: FarmDeclaration = {
       id: "zhelezo1",
       title: { en: "Zhelezo 1, Hetzner SB35", ru: "Железо 1, Hetzner SB35" },
       site: "fsn1",
-      origin: { kind: "dedicated", hypervisor: "proxmox" },
+      // Intel Core i7-3930: six cores, two threads each.
+      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 12 },
       mesh: "10.80.0.1",
       memory: "64 GB",
       disk: "3 TB",
+      price: {
+        monthly: "35 EUR",
+        on: "2026-11-26",
+        source: "assumed from the name SB35; replace it by the invoice",
+      },
     },
     {
       id: "db1",

@@ -49,6 +49,11 @@ export function checkApplication(inventory: Inventory, application: Application)
       problems.push(
         `application ${id} has a node "${node}", which is no host; declare the host or name another`,
       );
+  const least = inventory.placement.nodes;
+  if (application.main && nodes.length < least)
+    problems.push(
+      `application ${id} is a main one and stands on ${nodes.length} node(s); this environment demands ${least}: add nodes, or lower placement.nodes`,
+    );
   const ours = inventory.domains.map((d) => d.name);
   for (const name of hostnames)
     if (!ours.some((domain) => name === domain || name.endsWith(`.${domain}`)))

@@ -111,6 +111,7 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
     packageProxy: settings.packageProxy,
     nameservers: settings.nameservers,
     adopt: settings.adopt,
+    imports: settings.imports,
   };
   const problems = findProblems(inventory, settings);
   if (problems.length > 0) throw refusal(`stacks/${stack}.ts and its configuration`, problems);

@@ -1,53 +1,7 @@
 /** The words in which a farm is declared. Parsing fills in defaults and turns sizes into bytes. */
-import { isIPv4 } from "node:net";
 import { z } from "zod";
-
-const units: Record<string, number> = {
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-};
-
-/** A size such as "2 GB" or "512 MiB", in bytes once parsed. */
-const size = z.string().transform((text, context) => {
-  const match = /^(\d+(?:\.\d+)?) ?([KMGT]i?B)$/.exec(text);
-  const unit = match && units[match[2] ?? ""];
-  if (!match || !unit) {
-    context.addIssue({ code: "custom", message: `"${text}" is no size; write it like "2 GB" or "512 MiB"` });
-    return z.NEVER;
-  }
-  return Math.round(Number(match[1]) * unit);
-});
-
-/** Names of hosts, clusters and applications: what DNS labels, file names and systemd units all accept. */
-const id = z
-  .string()
-  .regex(
-    /^[a-z][a-z0-9-]{0,30}$/,
-    "a name is small Latin letters, digits and dashes, at most 31, letter first",
-  );
-
-const ipv4 = z.string().refine((text) => isIPv4(text), "write an IPv4 address such as 10.80.0.11");
-
-const hostname = z
-  .string()
-  .regex(
-    /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$/,
-    "write a full host name such as wiki.example.org",
-  );
-
-/** A title as it is shown to people of either language. */
-const title = z.object({ en: z.string().min(1), ru: z.string().min(1) });
-
-const sshKey = z
-  .string()
-  .regex(
-    /^(ssh-ed25519|ecdsa-sha2-nistp256|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/=]+( [^\n]*)?$/,
-    "write the one line of a public key file (.pub): ssh-ed25519 AAAA… name",
-  );
+import { hostSchema } from "./machines.ts";
+import { hostname, id, ipv4, rate, sshKey, title } from "./words.ts";
 
 export const siteSchema = z.strictObject({
   id,
@@ -58,34 +12,22 @@ export const siteSchema = z.strictObject({
   roundTrips: z.record(id, z.number().positive()).default({}),
 });
 
-const originSchema = z.discriminatedUnion("kind", [
-  /** A physical server that we rent whole. It exists before the program runs. */
-  z.strictObject({ kind: z.literal("dedicated"), hypervisor: z.enum(["proxmox"]).optional() }),
-  /** An LXC container on one of our Proxmox hosts. */
-  z.strictObject({
-    kind: z.literal("guest"),
-    parent: id,
-    vmid: z.int().min(100).max(999_999_999),
-    cores: z.int().min(1).default(1),
-  }),
-]);
-
-export const hostSchema = z.strictObject({
-  id,
-  title: title.optional(),
-  site: id,
-  origin: originSchema,
-  /** Address in the WireGuard mesh. */
-  mesh: ipv4,
-  memory: size,
-  disk: size,
-});
+const concessions = {
+  /**
+   * Rules of placement that the cluster may break for now, each with what to do about it. It is said at every plan; one
+   * that is not needed (any more) is refused.
+   */
+  concessions: z
+    .array(z.strictObject({ rule: z.enum(["failureDomains", "providers"]), proposal: title }))
+    .default([]),
+};
 
 const mariadbSchema = z.strictObject({
   id,
   title,
   software: z.literal("mariadb"),
   members: z.array(id).min(1),
+  ...concessions,
 });
 
 const postgresqlSchema = z.strictObject({
@@ -109,6 +51,7 @@ const postgresqlSchema = z.strictObject({
    * "none": nobody does, so they wait until its right to write has run out.
    */
   fencing: z.enum(["none", "proxmox"]).default("none"),
+  ...concessions,
 });
 
 export const clusterSchema = z.discriminatedUnion("software", [mariadbSchema, postgresqlSchema]);
@@ -130,6 +73,8 @@ export const applicationSchema = z.strictObject({
   id,
   title,
   software: z.enum(["mediawiki", "redmine"]),
+  /** Whether it is one of the main applications, which stand on as many nodes as placement.nodes says. */
+  main: z.boolean().default(false),
   language: z.enum(["en", "ru"]),
   database: z.strictObject({ cluster: id, ...postgresqlNeeds }),
   hostnames: z.array(hostname).min(1),
@@ -164,12 +109,16 @@ const placementSchema = z.strictObject({
   providers: z.int().min(1),
   /** Longest round trip between two members, milliseconds. */
   roundTrip: z.number().positive(),
+  /** Nodes of a main application, at least. */
+  nodes: z.int().min(1).default(1),
 });
 
 export const farmSchema = z.strictObject({
   environment: id,
   title,
   placement: placementSchema,
+  /** What a dollar costs, where prices are in dollars. */
+  dollar: rate.optional(),
   sites: z.array(siteSchema).min(1),
   hosts: z.array(hostSchema).min(1),
   clusters: z.array(clusterSchema).default([]),
@@ -202,6 +151,10 @@ export const configSchema = z.strictObject({
   nameservers: z.array(ipv4).default([]),
   /** Hosts that had a life before the farm and may be taken over. Without it they are looked at and left alone. */
   adopt: z.array(id).default([]),
+  /** What is at a provider already and is taken over instead of made: its number there, by host. */
+  imports: z
+    .record(id, z.string().regex(/^\d+$/, "write the number that the provider has for it"))
+    .default({}),
 });
 
 export type Site = z.output<typeof siteSchema>;
@@ -231,4 +184,5 @@ export interface Inventory extends Omit<Farm, "hosts"> {
   readonly packageProxy: string | undefined;
   readonly nameservers: readonly string[];
   readonly adopt: readonly string[];
+  readonly imports: Readonly<Record<string, string>>;
 }

@@ -6,6 +6,9 @@ import { makePlan, type Plan } from "../../src/plan/plan.ts";
 import { readSettings, type Settings } from "../../src/shell/stack.ts";
 import { lab } from "../../stacks/lab.ts";
 
+/** For machines whose price is not what a test is about. */
+export const PRICE = { monthly: "1 EUR", on: "2026-11-26", source: "a test" };
+
 /** The lab's inventory after `change` has edited copies of its declaration and settings. */
 export function labInventory(
   change: (farm: FarmDeclaration, settings: Settings) => void = () => {},
@@ -107,11 +110,12 @@ export function generatedInventory(
         site: "fsn1",
         origin:
           index === 0
-            ? { kind: "dedicated" as const, hypervisor: "proxmox" as const }
+            ? { kind: "dedicated" as const, hypervisor: "proxmox" as const, cores: 16 }
             : { kind: "guest" as const, parent: `metal${group}`, vmid: 100 + index },
         mesh: address(80, group, index),
-        memory: "2 GB",
-        disk: "20 GB",
+        memory: index === 0 ? "64 GB" : "2 GB",
+        disk: index === 0 ? "3 TB" : "20 GB",
+        ...(index === 0 ? { price: PRICE } : {}),
       })),
     ),
     clusters: groups.map((group) => ({

@@ -1,21 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { FarmError } from "../../src/shell/errors.ts";
-import { bothInventory, labInventory } from "./farms.ts";
-
-type Change = Parameters<typeof labInventory>[0];
-
-/** What a person reads when a farm is changed like this; fails when the change is accepted. */
-function refusal(change: Change, load = labInventory): string {
-  try {
-    load(change);
-  } catch (error) {
-    assert(error instanceof FarmError, String(error));
-    assert.equal(error.exitCode, 2);
-    return error.message;
-  }
-  assert.fail("the change was accepted");
-}
+import { bothInventory, labInventory, PRICE } from "./farms.ts";
+import { type Change, host, refusal } from "./refusal.ts";
 
 test("the lab as it is declared is accepted, with sizes in bytes and failure domains derived", () => {
   const { hosts } = labInventory();
@@ -24,12 +10,6 @@ test("the lab as it is declared is accepted, with sizes in bytes and failure dom
   assert.equal(db1?.failureDomain, "zhelezo1");
   assert.equal(db1?.address, "10.90.0.11");
 });
-
-const host = (farm: Parameters<NonNullable<Change>>[0], id: string) => {
-  const found = farm.hosts.find((h) => h.id === id);
-  assert(found);
-  return found;
-};
 
 const refused: [string, Change, RegExp][] = [
   [
@@ -209,7 +189,7 @@ const postgres = (farm: Parameters<NonNullable<Change>>[0]) => {
 
 const far = (farm: Parameters<NonNullable<Change>>[0], id: string, roundTrip: number): void => {
   farm.sites.push({ ...farm.sites[0]!, id: "stl", provider: "contabo", roundTrips: { fsn1: roundTrip } });
-  Object.assign(host(farm, id), { site: "stl", origin: { kind: "dedicated" } });
+  Object.assign(host(farm, id), { site: "stl", origin: { kind: "dedicated" }, price: PRICE });
 };
 
 const refusedOfPostgres: [string, Change, RegExp][] = [
@@ -298,7 +278,7 @@ const refusedOfPostgres: [string, Change, RegExp][] = [
     "fencing of a member that is no guest",
     (farm) => {
       postgres(farm).fencing = "proxmox";
-      host(farm, "pg2").origin = { kind: "dedicated" };
+      Object.assign(host(farm, "pg2"), { origin: { kind: "dedicated" }, price: PRICE });
     },
     /cluster postgresql is fenced by Proxmox, but its member pg2 is no guest/,
   ],
@@ -344,6 +324,7 @@ test("members of a quorum that are far apart are refused by name", () => {
       mesh: "10.80.0.99",
       memory: "8 GB",
       disk: "50 GB",
+      price: PRICE,
     });
     Object.assign(settings.addresses as object, { far1: "10.91.0.1" });
     farm.clusters![0]!.members = ["db1", "db2", "far1"];

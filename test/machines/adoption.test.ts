@@ -17,6 +17,7 @@ import { proxyAddress, startPackageProxy } from "../../src/twin/machines/package
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
 import { must } from "../../src/twin/machines/run.ts";
 import { destroyStack } from "../../src/twin/machines/stack.ts";
+import { PRICE } from "../fast/farms.ts";
 import { withoutRoot } from "./lab-farm.ts";
 
 const STACK = "adoption-test";
@@ -94,6 +95,7 @@ function planOfOld(publicKey: string) {
           mesh: "10.80.0.9",
           memory: "2 GB",
           disk: "20 GB",
+          price: PRICE,
         },
       ],
     },

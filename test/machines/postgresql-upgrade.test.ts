@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import type { Result } from "../../src/twin/machines/run.ts";
+import { PRICE } from "../fast/farms.ts";
 import { copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
 
 const STACK = "upgrade";
@@ -34,10 +35,11 @@ const declaration: FarmDeclaration = {
     {
       id: "zhelezo1",
       site: "fsn1",
-      origin: { kind: "dedicated", hypervisor: "proxmox" },
+      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 4 },
       mesh: "10.80.0.1",
       memory: "64 GB",
       disk: "3 TB",
+      price: PRICE,
     },
     guest("pg1", 141, "2 GB"),
     guest("pg2", 142, "2 GB"),

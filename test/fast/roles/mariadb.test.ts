@@ -15,7 +15,7 @@ import type { RoleContext } from "../../../src/roles/role.ts";
 const host = (id: string, index: number, memory = 2e9): Host => ({
   id,
   site: "site",
-  origin: { kind: "dedicated" },
+  origin: { kind: "dedicated", cores: 4 },
   mesh: `10.80.0.${10 + index}`,
   address: `192.0.2.${10 + index}`,
   failureDomain: id,
@@ -31,11 +31,12 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     title: { en: "Main", ru: "Главный" },
     software: "mariadb",
     members: ids.toReversed(),
+    concessions: [],
   };
   const inventory: Inventory = {
     environment: "test",
     title: cluster.title,
-    placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
+    placement: { failureDomains: 1, providers: 1, roundTrip: 10, nodes: 1 },
     sites: [],
     hosts: [...ids, "web1"].map((id, index) => host(id, index + 1)),
     clusters: [cluster],
@@ -48,6 +49,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     packageProxy: undefined,
     nameservers: [],
     adopt: [],
+    imports: {},
     databases: [],
     versions: {},
   };

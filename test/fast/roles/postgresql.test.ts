@@ -20,7 +20,7 @@ const ids = ["pg1", "pg2", "pg3", "pg4", "web1", "web2"];
 const host = (id: string, memory = 2e9): Host => ({
   id,
   site: "site",
-  origin: { kind: "dedicated" },
+  origin: { kind: "dedicated", cores: 4 },
   mesh: `10.80.0.${11 + ids.indexOf(id)}`,
   address: `192.0.2.${11 + ids.indexOf(id)}`,
   failureDomain: id,
@@ -38,12 +38,13 @@ const cluster: PostgresCluster = {
   witness: "pg3",
   replicas: ["pg4"],
   fencing: "none",
+  concessions: [],
 };
 
 const inventory: Inventory = {
   environment: "test",
   title,
-  placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
+  placement: { failureDomains: 1, providers: 1, roundTrip: 10, nodes: 1 },
   sites: [],
   hosts: ids.map((id) => host(id)),
   clusters: [cluster],
@@ -52,6 +53,7 @@ const inventory: Inventory = {
       id: "tasks",
       title,
       software: "redmine",
+      main: false,
       language: "en",
       database: { cluster: "main", extensions: [] },
       hostnames: ["tasks.example.org"],
@@ -68,6 +70,7 @@ const inventory: Inventory = {
   packageProxy: undefined,
   nameservers: [],
   adopt: [],
+  imports: {},
   versions: {},
 };
 

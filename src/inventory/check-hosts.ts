@@ -1,0 +1,73 @@
+/** What must hold of hosts: where they are, what they stand on, what they cost. */
+import { checkCapacity } from "./capacity.ts";
+import { doubles } from "./doubles.ts";
+import type { Host, Inventory } from "./schema.ts";
+
+function checkGuest(inventory: Inventory, guest: Host, parentId: string): string[] {
+  const parent = inventory.hosts.find((h) => h.id === parentId);
+  if (parent === undefined)
+    return [`guest ${guest.id} runs on "${parentId}", which is no host; declare it or name another parent`];
+  if (parent.origin.kind !== "dedicated" || parent.origin.hypervisor !== "proxmox")
+    return [
+      `guest ${guest.id} runs on ${parent.id}, which is no Proxmox host; give ${parent.id} hypervisor: "proxmox"`,
+    ];
+  if (parent.site !== guest.site)
+    return [
+      `guest ${guest.id} is at site ${guest.site}, its parent ${parent.id} at ${parent.site}; a guest is where its parent is`,
+    ];
+  return [];
+}
+
+function checkNumbers(guests: readonly Host[]): string[] {
+  const vmid = (h: Host) => (h.origin.kind === "guest" ? `${h.origin.parent} ${h.origin.vmid}` : "");
+  return doubles(guests, vmid, (h) => h.id).map(
+    ([number, names]) =>
+      `guests ${names.join(" and ")} have one number (${number.split(" ")[1]} on ${number.split(" ")[0]}); numbers are unique on a Proxmox host`,
+  );
+}
+
+/** Each machine that we pay for has its price; one in dollars can be added up when the dollar has one too. */
+function checkPrice({ dollar }: Inventory, { id, origin, price }: Host): string[] {
+  if (origin.kind === "guest")
+    return price ? [`guest ${id} has a price, but it is in that of ${origin.parent}; remove it`] : [];
+  if (price === undefined)
+    return [
+      `host ${id} has no price; write what it costs a month: price: { monthly: "4.99 EUR", on: "2026-11-26", source: "invoice" }`,
+    ];
+  return price.monthly.currency === "USD" && dollar === undefined
+    ? [
+        `host ${id} is paid in dollars; write what one costs: dollar: { eur: 0.9, on: "2026-11-26", source: "…" }`,
+      ]
+    : [];
+}
+
+/** What can be taken over from a provider by its number. */
+const IMPORTED = new Set<Host["origin"]["kind"]>(["droplet", "hcloud"]);
+
+function checkImports({ hosts, imports }: Inventory): string[] {
+  return Object.keys(imports).flatMap((id) => {
+    const host = hosts.find((h) => h.id === id);
+    if (host && IMPORTED.has(host.origin.kind)) return [];
+    return [
+      `farms:imports names "${id}", which is ${host ? `a ${host.origin.kind}` : "no host"}; only ${[...IMPORTED].join(" and ")} hosts are taken over by a number: remove the name`,
+    ];
+  });
+}
+
+/** What is wrong with the hosts, as sentences for people. */
+export function checkHosts(inventory: Inventory): string[] {
+  const sites = new Set(inventory.sites.map((s) => s.id));
+  const guests = inventory.hosts.filter((h) => h.origin.kind === "guest");
+  return [
+    ...inventory.hosts
+      .filter((host) => !sites.has(host.site))
+      .map((host) => `host ${host.id} is at site "${host.site}", which is not declared in sites`),
+    ...guests.flatMap((host) =>
+      host.origin.kind === "guest" ? checkGuest(inventory, host, host.origin.parent) : [],
+    ),
+    ...checkNumbers(guests),
+    ...inventory.hosts.flatMap((host) => checkPrice(inventory, host)),
+    ...checkImports(inventory),
+    ...checkCapacity(inventory),
+  ];
+}

@@ -1,0 +1,62 @@
+/** Where a host comes from, what it is made of, and what it costs. */
+import { z } from "zod";
+import { id, ipv4, price, size, title } from "./words.ts";
+
+const cores = z.int().min(1);
+/** Names that a provider has for its sizes, places and images. */
+const slug = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.-]*$/, "write the provider's own name for it, in small letters");
+
+/** A physical server that we rent whole. It exists before the program runs. */
+const dedicated = z.strictObject({
+  kind: z.literal("dedicated"),
+  hypervisor: z.enum(["proxmox"]).optional(),
+  /** Threads that its processor runs at once: what guests share. */
+  cores: cores.default(1),
+});
+
+/** An LXC container on one of our Proxmox hosts. */
+const guest = z.strictObject({
+  kind: z.literal("guest"),
+  parent: id,
+  vmid: z.int().min(100).max(999_999_999),
+  cores: cores.default(1),
+});
+
+/** A virtual server for which there is no Pulumi package (Contabo). It exists before the program runs. */
+const vps = z.strictObject({ kind: z.literal("vps"), product: z.string().min(1) });
+
+/** A DigitalOcean droplet. One that is there already is taken over by its number (`farms:imports`). */
+const droplet = z.strictObject({
+  kind: z.literal("droplet"),
+  region: slug,
+  size: slug,
+  image: slug.default("debian-13-x64"),
+  /** The provider's weekly backups, a fifth of the price more. */
+  backups: z.boolean().default(true),
+});
+
+/** A Hetzner Cloud server. */
+const hcloud = z.strictObject({
+  kind: z.literal("hcloud"),
+  location: slug,
+  type: slug,
+  image: slug.default("debian-13"),
+});
+
+export const originSchema = z.discriminatedUnion("kind", [dedicated, guest, vps, droplet, hcloud]);
+
+export const hostSchema = z.strictObject({
+  id,
+  title: title.optional(),
+  site: id,
+  origin: originSchema,
+  /** Address in the WireGuard mesh. */
+  mesh: ipv4,
+  memory: size,
+  /** What can be written to: of mirrored disks, one. */
+  disk: size,
+  /** Of the machine; a guest is in the price of its Proxmox host. */
+  price: price.optional(),
+});

@@ -1,0 +1,74 @@
+/** The words that all parts of a declaration are made of: names, addresses, sizes, titles, prices. */
+import { isIPv4 } from "node:net";
+import { z } from "zod";
+
+const units: Record<string, number> = {
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** A size such as "2 GB" or "512 MiB", in bytes once parsed. */
+export const size = z.string().transform((text, context) => {
+  const match = /^(\d+(?:\.\d+)?) ?([KMGT]i?B)$/.exec(text);
+  const unit = match && units[match[2] ?? ""];
+  if (!match || !unit) {
+    context.addIssue({ code: "custom", message: `"${text}" is no size; write it like "2 GB" or "512 MiB"` });
+    return z.NEVER;
+  }
+  return Math.round(Number(match[1]) * unit);
+});
+
+/** Names of hosts, clusters and applications: what DNS labels, file names and systemd units all accept. */
+export const id = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,30}$/,
+    "a name is small Latin letters, digits and dashes, at most 31, letter first",
+  );
+
+export const ipv4 = z.string().refine((text) => isIPv4(text), "write an IPv4 address such as 10.80.0.11");
+
+export const hostname = z
+  .string()
+  .regex(
+    /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$/,
+    "write a full host name such as wiki.example.org",
+  );
+
+/** A title as it is shown to people of either language. */
+export const title = z.object({ en: z.string().min(1), ru: z.string().min(1) });
+
+export const sshKey = z
+  .string()
+  .regex(
+    /^(ssh-ed25519|ecdsa-sha2-nistp256|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/=]+( [^\n]*)?$/,
+    "write the one line of a public key file (.pub): ssh-ed25519 AAAA… name",
+  );
+
+/** A day such as "2026-11-26". */
+const day = z.iso.date("write the day as 2026-11-26");
+
+/** What somebody asks for a thing, in the currency that they ask for. */
+const money = z.string().transform((text, context) => {
+  const match = /^(\d+(?:\.\d{1,4})?) (EUR|USD)$/.exec(text);
+  if (match) return { amount: Number(match[1]), currency: match[2] as "EUR" | "USD" };
+  context.addIssue({
+    code: "custom",
+    message: `"${text}" is no price; write it like "4.99 EUR" or "10 USD"`,
+  });
+  return z.NEVER;
+});
+
+/** A monthly price, when it was so, and who says so: prices change, and a figure without its source is a rumour. */
+export const price = z.strictObject({
+  monthly: money,
+  on: day,
+  source: z.string().min(3, "write where the price was read, such as an invoice or a page"),
+});
+
+/** What a dollar costs in euros, from a day on. */
+export const rate = z.strictObject({ eur: z.number().positive(), on: day, source: z.string().min(3) });
