@@ -12,10 +12,11 @@ function settings(): Settings {
     "packageProxy",
     "nameservers",
     "adopt",
+    "imports",
     "masterKey",
     "privateKey",
   ];
-  const structured = new Set(["addresses", "administrators", "nameservers", "adopt"]);
+  const structured = new Set(["addresses", "administrators", "nameservers", "adopt", "imports"]);
   const entries = names.flatMap((name) => {
     // Not pulumi.Config: the whole plan depends on the master key, and what leaves the program is marked secret there.
     const text = pulumi.runtime.getConfig(`farms:${name}`);
@@ -34,4 +35,4 @@ async function run(): Promise<Outputs> {
   }
 }
 
-export const { hosts, clusters, applications, applied, hostKeys } = await run();
+export const { hosts, clusters, applications, cost, applied, hostKeys } = await run();

@@ -13,6 +13,8 @@ const hostSchema = z.looseObject({ host: z.looseObject({ id: z.string() }), bund
 export const planDocumentSchema = z.looseObject({
   hosts: z.array(hostSchema),
   waves: z.array(z.array(z.string())).default([]),
+  /** EUR a month; plans from before there were prices have none. */
+  cost: z.looseObject({ total: z.number() }).optional(),
 });
 export type PlanDocument = z.output<typeof planDocumentSchema>;
 type HostDocument = PlanDocument["hosts"][number];
@@ -47,6 +49,8 @@ export interface Comparison {
   readonly changed: readonly string[];
   /** Added and changed hosts in the waves in which they would be changed. */
   readonly order: readonly (readonly string[])[];
+  /** EUR a month before and after, where that differs; undefined for a side that knows no prices. */
+  readonly money?: { readonly before: number | undefined; readonly after: number | undefined };
   /** What differs of the plan's other parts: clusters, applications, flows... */
   readonly farm: readonly Change[];
   /** What differs of hosts, the changes of most hosts first. Hosts that go are only named in `gone`. */
@@ -207,6 +211,7 @@ export function comparePlans(before: PlanDocument | undefined, after: PlanDocume
   const waves = [...(after?.waves ?? []), [...latter.keys()]];
   const differing = new Map([...new Set(waves.flat())].flatMap(changesOf).map((c) => [c.host, c]));
   const ids = [...differing.keys()];
+  const money = { before: before?.cost?.total, after: after?.cost?.total };
   return {
     added: ids.filter((id) => !former.has(id)),
     gone: [...former.keys()].filter((id) => !latter.has(id)),
@@ -214,6 +219,7 @@ export function comparePlans(before: PlanDocument | undefined, after: PlanDocume
     order: (after?.waves ?? [])
       .map((wave) => wave.filter((id) => differing.has(id)))
       .filter((wave) => wave.length > 0),
+    ...(money.before === money.after ? {} : { money }),
     farm: compareParts(before ?? {}, after ?? {}, new Set(["hosts"])),
     groups: group([...differing.values()]),
   };

@@ -29,9 +29,17 @@ const count = (hosts: readonly string[]): string => `${hosts.length} host${hosts
 /** "db1, db2" for a wave, waves one after the other. */
 const orderOf = (order: Comparison["order"]): string => order.map((wave) => wave.join(", ")).join("; then ");
 
+/** "EUR 35.00 to 39.99 a month (+4.99)"; a side that knows no prices is left out. */
+function moneyLine({ before, after }: NonNullable<Comparison["money"]>): string {
+  const sides = [before, after].flatMap((euros) => (euros === undefined ? [] : [euros.toFixed(2)]));
+  const change = (after ?? 0) - (before ?? 0);
+  const sign = change < 0 ? "" : "+";
+  return `EUR ${sides.join(" to ")} a month${sides.length < 2 ? "" : ` (${sign}${change.toFixed(2)})`}`;
+}
+
 /** What is to be known before the patches: name and text of each line. */
 export function summary({ stack, from, to, comparison }: Diff): [string, string][] {
-  const { added, gone, changed, order, farm } = comparison;
+  const { added, gone, changed, order, farm, money } = comparison;
   const lines: [string, string][] = [];
   const list = (title: string, hosts: readonly string[]) => {
     if (hosts.length > 0) lines.push([title, `${count(hosts)}: ${hosts.join(", ")}`]);
@@ -43,6 +51,7 @@ export function summary({ stack, from, to, comparison }: Diff): [string, string]
   list("gone", gone);
   if (order.length > 0) lines.push(["order", orderOf(order)]);
   if (order.length === 0 && gone.length === 0) lines.push(["hosts", "none changes"]);
+  if (money) lines.push(["money", moneyLine(money)]);
   if (farm.length > 0) lines.push(["the rest", [...new Set(farm.map((c) => c.section))].join(", ")]);
   return lines;
 }

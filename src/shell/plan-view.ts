@@ -2,7 +2,11 @@
 import { createHash } from "node:crypto";
 import Table from "cli-table3";
 import { agentText } from "../host/agent.ts";
+import { guestsOf, roomOf, takenBy } from "../inventory/capacity.ts";
+import { shortfalls } from "../inventory/check-placement.ts";
 import { dataHostsOf, votersOf } from "../inventory/clusters.ts";
+import type { Inventory } from "../inventory/schema.ts";
+import { costLine, costOf } from "../plan/cost.ts";
 import { type HostPlan, hostPlan, type Plan } from "../plan/plan.ts";
 import { FarmError } from "./errors.ts";
 
@@ -34,6 +38,36 @@ function hostTable(plan: Plan): string {
   return table.toString();
 }
 
+/** How much of each Proxmox host is promised to its guests, one line each. */
+function capacity(inventory: Inventory): string[] {
+  const gigabytes = (bytes: number) => Math.round(bytes / 1e9);
+  return inventory.hosts.flatMap((host) => {
+    const guests = guestsOf(inventory, host.id);
+    if (guests.length === 0) return [];
+    const [room, taken] = [roomOf(host), takenBy(guests)];
+    return [
+      `  ${host.id}, ${guests.length} guests: memory ${gigabytes(taken.memory)} of ${gigabytes(room.memory)} GB, disk ${gigabytes(taken.disk)} of ${gigabytes(room.disk)} GB, ${taken.cores} of ${room.cores} threads`,
+    ];
+  });
+}
+
+/**
+ * Where clusters fall short of the environment's rules of placement, as it was conceded: what is so, and what to do about
+ * it, in both languages.
+ */
+export function warnings(inventory: Inventory): string[] {
+  return inventory.clusters.flatMap((cluster) =>
+    shortfalls(inventory, cluster).map(({ rule, text }) => {
+      const proposal = cluster.concessions.find((c) => c.rule === rule)?.proposal;
+      return `${text}. Proposal: ${proposal?.en} (Предложение: ${proposal?.ru})`;
+    }),
+  );
+}
+
+/** Texts under a title; nothing at all where there are none. */
+const section = (title: string, lines: readonly string[]): string[] =>
+  lines.length > 0 ? [`${title}\n${lines.join("\n")}`] : [];
+
 function people(plan: Plan): string {
   const { inventory } = plan;
   const clusters = inventory.clusters.map((c) => {
@@ -56,11 +90,15 @@ function people(plan: Plan): string {
   return `${[
     `${inventory.title.en} (${inventory.title.ru}), stack ${inventory.stack}: ${plan.hosts.length} hosts`,
     hostTable(plan),
-    `Clusters\n${clusters.join("\n")}`,
-    `Applications\n${applications.join("\n")}`,
-    ...(databases.length > 0
-      ? [`Databases kept ready for what the farm does not run yet\n${databases.join("\n")}`]
-      : []),
+    ...section(
+      "Conceded for now",
+      warnings(inventory).map((warning) => `  ${warning}`),
+    ),
+    ...section("Clusters", clusters),
+    ...section("Applications", applications),
+    ...section("Databases kept ready for what the farm does not run yet", databases),
+    ...section("Room on Proxmox hosts", capacity(inventory)),
+    `Money\n  ${costLine(costOf(inventory))}`,
     `Order of change; hosts of one line together, each line when the one before is healthy\n${waves.join("\n")}`,
     "Public keys in the bundles are those of a preview: the stack's own come from its master key.",
   ].join("\n\n")}\n`;
@@ -72,7 +110,7 @@ function programs(plan: Plan): string {
   const databases = inventory.databases.length > 0 ? { databases: inventory.databases } : {};
   // A change of the agent changes no bundle, and runs on every host all the same.
   const agent = { sha256: createHash("sha256").update(agentText).digest("hex") };
-  return `${JSON.stringify({ stack, environment, agent, clusters, applications, ...databases, waves, flows, hosts }, null, 1)}\n`;
+  return `${JSON.stringify({ stack, environment, cost: costOf(inventory), agent, clusters, applications, ...databases, waves, flows, hosts }, null, 1)}\n`;
 }
 
 /**

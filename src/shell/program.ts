@@ -5,6 +5,7 @@ import { DatabaseCluster } from "../clusters/component.ts";
 import type { FarmHost } from "../host/component.ts";
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
 import { hostOf } from "../inventory/load.ts";
+import { type Cost, costOf } from "../plan/cost.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
 import { presentCommit } from "./commit.ts";
@@ -18,6 +19,7 @@ import {
   shownBy,
 } from "./former-run.ts";
 import { registerHosts } from "./hosts.ts";
+import { warnings } from "./plan-view.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
 /** What the program tells its users and its own next run at the end, as stack outputs. */
@@ -25,6 +27,7 @@ export interface Outputs {
   readonly hosts: Record<string, { address: string; mesh: string; roles: readonly string[] }>;
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
+  readonly cost: Cost;
   /** Only a run that went through leaves these two behind. */
   readonly applied: pulumi.Output<AppliedHosts>;
   readonly hostKeys: pulumi.Output<ShownKeys>;
@@ -55,6 +58,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
+  for (const warning of warnings(inventory)) await pulumi.log.warn(warning);
   const bundles = new Map(plan.hosts.map(({ host, sha256 }) => [host.id, sha256]));
   const former = await formerRun();
   const shown = new Map(inventory.hosts.map(({ id }) => [id, keys.generation(`ssh-host-key/${id}`)]));
@@ -94,6 +98,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
+    cost: costOf(inventory),
     applied: whenDone(run.applied),
     hostKeys: whenDone(run.hostKeys),
   };

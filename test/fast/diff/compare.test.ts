@@ -207,3 +207,15 @@ test("a guest more in the lab: itself, those who must let it in, its place in th
   assert.deepEqual([...new Set(found.farm.map((c) => c.section))].sort(), ["applications", "flows", "waves"]);
   assert(found.groups.some((g) => g.hosts.includes("web3") && /^web[12]$/.test(g.comparedWith ?? "")));
 });
+
+test("what a change costs is said, also when a side knows no prices", () => {
+  const before = documentOf();
+  const after = documentOf((farm) => {
+    farm.hosts[0]!.price!.monthly = "39.99 EUR";
+  });
+  assert.deepEqual(comparePlans(before, after).money, { before: 35, after: 39.99 });
+  assert.equal(comparePlans(before, before).money, undefined);
+  const { cost, ...old } = before;
+  assert.deepEqual(comparePlans(old, after).money, { before: undefined, after: 39.99 });
+  assert.deepEqual(comparePlans(before, undefined).money, { before: 35, after: undefined });
+});

@@ -50,6 +50,15 @@ test("people read who changes in which order, then the patches; in a file there 
   );
 });
 
+test("people read what it costs", () => {
+  const farm: Change[] = [{ section: "cost", name: "total", kind: "changed", patch: "@@\n" }];
+  const said = (before?: number, after?: number) =>
+    forPeople(diff({ farm, money: { before, after } }), file());
+  assert.match(said(35, 39.99), /\n {2}money {5}EUR 35\.00 to 39\.99 a month \(\+4\.99\)\n/);
+  assert.match(said(39.99, 35), /EUR 39\.99 to 35\.00 a month \(-4\.99\)/);
+  assert.match(said(undefined, 35), /EUR 35\.00 a month\n/);
+});
+
 test("a terminal gets colours", () => {
   const terminal = Object.assign(file(), { isTTY: true, getColorDepth: () => 8 });
   const { NO_COLOR, NODE_DISABLE_COLORS, FORCE_COLOR } = process.env;
