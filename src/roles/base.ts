@@ -9,8 +9,8 @@ import { selfCheck } from "./self-check.ts";
 
 const ROLE = "base";
 const ADMINISTRATORS = "farm-admins";
-const SSHD_CONFIG = "/etc/ssh/sshd_config.d/10-farm.conf";
-const HOST_KEY = "/etc/ssh/ssh_host_ed25519_key";
+export const SSHD_CONFIG = "/etc/ssh/sshd_config.d/10-farm.conf";
+export const HOST_KEY = "/etc/ssh/ssh_host_ed25519_key";
 const AUTHORIZED_KEYS = "/etc/ssh/authorized_keys.d";
 const UNCONFIRMED = "farm-unconfirmed.service";
 const JOURNALD = "/etc/systemd/journald.conf.d/60-farm.conf";

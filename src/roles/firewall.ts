@@ -54,8 +54,21 @@ function outputRule(connect: ConnectState, hosts: ReadonlyMap<string, Host>): st
     : `oifname != "${MESH_INTERFACE}" ip daddr ${host?.address} ${rest}`;
 }
 
+/**
+ * A cloud provider tells every process that asks what the machine was given for its first boot, its SSH host key among
+ * that (machines/user-data.ts). Only root may ask.
+ */
+function metadataRules({ origin }: Host): string[] {
+  if (origin.kind !== "droplet" && origin.kind !== "hcloud") return [];
+  return [
+    `ip daddr 169.254.169.254 meta skuid 0 tcp dport 80 accept comment "the provider's metadata"`,
+    "ip daddr 169.254.169.254 counter name refused_out reject with icmpx admin-prohibited",
+  ];
+}
+
 function ruleset(input: FirewallInput): string {
   const indent = (rules: readonly string[]) => rules.map((rule) => `    ${rule}`).join("\n");
+  const connects = unique(input.connects.map((connect) => outputRule(connect, input.hosts)));
   // Guests of a Proxmox host pass through it: what they may do is filtered by their own rules.
   const forward =
     input.host.origin.kind === "dedicated" && input.host.origin.hypervisor !== undefined ? "accept" : "drop";
@@ -88,7 +101,7 @@ ${indent(inputRules(input))}
     ct state established,related accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
     oifname "${MESH_INTERFACE}" icmp type echo-request accept
-${indent(unique(input.connects.map((connect) => outputRule(connect, input.hosts))))}
+${indent([...metadataRules(input.host), ...connects])}
     limit rate 1/second burst 5 packets log prefix "farm refused out: "
     counter name refused_out reject with icmpx admin-prohibited
   }
