@@ -1,5 +1,6 @@
 /** What must hold between the parts of an inventory, each with a message a part-time administrator can act on. */
 import { checkApplication } from "./check-application.ts";
+import { checkClouds } from "./check-clouds.ts";
 import { checkDatabases } from "./check-databases.ts";
 import { checkHosts } from "./check-hosts.ts";
 import { checkClusters } from "./check-placement.ts";
@@ -102,6 +103,7 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkNames(inventory),
     ...checkAddresses(inventory, config),
     ...checkHosts(inventory),
+    ...checkClouds(inventory),
     ...checkClusters(inventory),
     ...checkDatabases(inventory),
     ...checkApplications(inventory),

@@ -5,7 +5,10 @@ import { type Connection, connectionTo } from "../host/connection.ts";
 import { HostKeyTurn } from "../host/host-key.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host } from "../inventory/schema.ts";
+import { Droplet } from "../machines/droplet.ts";
+import { HcloudServer } from "../machines/hcloud-server.ts";
 import { ProxmoxGuest } from "../machines/proxmox-guest.ts";
+import { SharedAtProviders } from "../machines/shared.ts";
 import type { Keys } from "../plan/keys.ts";
 import { hostPlan, type Plan } from "../plan/plan.ts";
 import type { RunRecord } from "./former-run.ts";
@@ -24,7 +27,9 @@ const parentOf = ({ origin }: Host): string | undefined =>
 
 class Registration {
   readonly hosts = new Map<string, FarmHost>();
-  readonly #guests = new Map<string, pulumi.Resource>();
+  readonly #machines = new Map<string, pulumi.Resource>();
+  readonly #droplets = new Map<string, pulumi.Output<string>>();
+  readonly #shared: SharedAtProviders;
   readonly #turned = new Map<string, pulumi.Resource>();
   /** What the next wave waits for. */
   #before: readonly pulumi.Resource[] = [];
@@ -38,6 +43,7 @@ class Registration {
     this.#keys = keys;
     this.#privateKey = privateKey;
     this.#known = known;
+    this.#shared = new SharedAtProviders(plan.inventory);
   }
 
   #connection(host: string, generation?: number): Connection<pulumi.Output<string>> {
@@ -60,7 +66,7 @@ class Registration {
   prepareServer(host: Host): void {
     const before = this.#known.hostKeys[host.id]?.before;
     if (before === undefined) {
-      this.prepare(host);
+      this.prepare(host, this.#known.reachable.has(host.id) ? undefined : this.#make(host));
       return;
     }
     const connections = { former: this.#connection(host.id, before), present: this.#connection(host.id) };
@@ -85,32 +91,57 @@ class Registration {
     const done = this.hosts.get(parent);
     const dependsOn = [...after, ...(done ? [done.confirmed] : [])];
     const { machine } = new ProxmoxGuest(host.id, args, { dependsOn });
-    this.#guests.set(host.id, machine);
+    this.#machines.set(host.id, machine);
     return machine;
   }
 
   /**
+   * Registers the machine of a host, which is made or changed when all of `after` is done. Returns undefined for one that
+   * is there before the program runs and is none of its resources.
+   */
+  #make(host: Host, after: readonly pulumi.Resource[] = []): pulumi.Resource | undefined {
+    const { origin } = host;
+    if (origin.kind === "guest") return this.makeGuest(host, origin.parent, after);
+    if (origin.kind !== "droplet" && origin.kind !== "hcloud") return undefined;
+    const args = {
+      host,
+      plan: hostPlan(this.#plan, host.id),
+      inventory: this.#plan.inventory,
+      keys: this.#keys,
+      shared: this.#shared,
+    };
+    const Machine = origin.kind === "droplet" ? Droplet : HcloudServer;
+    const made = new Machine(host.id, args, { dependsOn: [...after] });
+    if (made instanceof Droplet) this.#droplets.set(host.id, made.dropletUrn);
+    this.#machines.set(host.id, made.machine);
+    return made.machine;
+  }
+
+  /**
    * Registers what changes the hosts of a wave, after all that has been prepared so far and the wave before: less memory
-   * for all guests at once may be as bad as a bad configuration.
+   * for all guests at once, or all servers switched off for another size, may be as bad as a bad configuration.
    */
   activate(wave: readonly string[]): void {
     const ready = [...[...this.hosts.values()].map((host) => host.prepared), ...this.#before];
     const components = wave.flatMap((id) => this.hosts.get(id) ?? []);
     for (const id of wave) {
-      const host = hostOf(this.#plan.inventory, id);
-      const parent = parentOf(host);
-      const guest =
-        this.#guests.get(id) ?? (parent === undefined ? undefined : this.makeGuest(host, parent, ready));
-      this.hosts.get(id)?.activate([...ready, ...(guest ? [guest] : [])]);
+      const machine = this.#machines.get(id) ?? this.#make(hostOf(this.#plan.inventory, id), ready);
+      this.hosts.get(id)?.activate([...ready, ...(machine ? [machine] : [])]);
     }
     this.#before = components.map((component) => component.confirmed);
+  }
+
+  /** Registers what the provider is to show together. Nobody waits for it. */
+  gather(): void {
+    const droplets = [...this.#droplets].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, urn]) => urn);
+    if (droplets.length > 0) this.#shared.project(droplets);
   }
 }
 
 /**
  * Registers the hosts, and returns them by name. All prepare at once; a host is changed when every bundle has been found
- * good and the wave before is done. Guests that are not `reachable`, since they have yet to be made or be given their SSH
- * host key, prepare after that, when their Proxmox host is done.
+ * good and the wave before is done. Machines that are not `reachable` have yet to be made: those of cloud providers at once,
+ * before they prepare; guests, or their new SSH host key, when their Proxmox host is done, and so prepare last.
  */
 export function registerHosts(
   plan: Plan,
@@ -135,5 +166,6 @@ export function registerHosts(
   for (const { host, parent } of guests)
     if (!isThere(host)) registration.prepare(host, registration.makeGuest(host, parent));
   for (const wave of plan.waves.slice(rest)) registration.activate(wave);
+  registration.gather();
   return registration.hosts;
 }
