@@ -13,10 +13,11 @@ function settings(): Settings {
     "nameservers",
     "adopt",
     "imports",
+    "training",
     "masterKey",
     "privateKey",
   ];
-  const structured = new Set(["addresses", "administrators", "nameservers", "adopt", "imports"]);
+  const structured = new Set(["addresses", "administrators", "nameservers", "adopt", "imports", "training"]);
   const entries = names.flatMap((name) => {
     // Not pulumi.Config: the whole plan depends on the master key, and what leaves the program is marked secret there.
     const text = pulumi.runtime.getConfig(`farms:${name}`);
@@ -35,4 +36,4 @@ async function run(): Promise<Outputs> {
   }
 }
 
-export const { hosts, clusters, applications, cost, applied, hostKeys } = await run();
+export const { hosts, clusters, applications, cost, handOuts, applied, hostKeys } = await run();

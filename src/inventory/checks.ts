@@ -6,6 +6,7 @@ import { checkHosts } from "./check-hosts.ts";
 import { checkClusters } from "./check-placement.ts";
 import { doubles } from "./doubles.ts";
 import type { Inventory, StackConfig } from "./schema.ts";
+import { checkTrainings } from "./training.ts";
 
 type Problems = string[];
 
@@ -107,5 +108,6 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkClusters(inventory),
     ...checkDatabases(inventory),
     ...checkApplications(inventory),
+    ...checkTrainings(inventory),
   ];
 }

@@ -80,6 +80,7 @@ function inOrder(inventory: Inventory): Inventory {
       .sort(byId),
     databases: inventory.databases.map(inNeedsOrder).sort(byId),
     domains: inventory.domains.toSorted(byName),
+    trainings: inventory.trainings.toSorted(byName),
     edge: { ...inventory.edge, hosts: inventory.edge.hosts.toSorted() },
     administrators: inventory.administrators
       .map((administrator) => ({ ...administrator, keys: administrator.keys.toSorted() }))
@@ -112,6 +113,7 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
     nameservers: settings.nameservers,
     adopt: settings.adopt,
     imports: settings.imports,
+    trainings: Object.entries(settings.training).map(([name, training]) => ({ name, ...training })),
   };
   const problems = findProblems(inventory, settings);
   if (problems.length > 0) throw refusal(`stacks/${stack}.ts and its configuration`, problems);

@@ -4,7 +4,7 @@ import { id, ipv4, price, size, title } from "./words.ts";
 
 const cores = z.int().min(1);
 /** Names that a provider has for its sizes, places and images. */
-const slug = z
+export const slug = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]*$/, "write the provider's own name for it, in small letters");
 

@@ -1,6 +1,7 @@
 /** The words in which a farm is declared. Parsing fills in defaults and turns sizes into bytes. */
 import { z } from "zod";
 import { hostSchema } from "./machines.ts";
+import { type Training, trainingsSchema } from "./training.ts";
 import { hostname, id, ipv4, rate, sshKey, title } from "./words.ts";
 
 export const siteSchema = z.strictObject({
@@ -155,6 +156,8 @@ export const configSchema = z.strictObject({
   imports: z
     .record(id, z.string().regex(/^\d+$/, "write the number that the provider has for it"))
     .default({}),
+  /** Machines that are there for a training, by its name. */
+  training: trainingsSchema.default({}),
 });
 
 export type Site = z.output<typeof siteSchema>;
@@ -185,4 +188,5 @@ export interface Inventory extends Omit<Farm, "hosts"> {
   readonly nameservers: readonly string[];
   readonly adopt: readonly string[];
   readonly imports: Readonly<Record<string, string>>;
+  readonly trainings: readonly Training[];
 }

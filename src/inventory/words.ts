@@ -50,7 +50,7 @@ export const sshKey = z
   );
 
 /** A day such as "2026-11-26". */
-const day = z.iso.date("write the day as 2026-11-26");
+export const day = z.iso.date("write the day as 2026-11-26");
 
 /** What somebody asks for a thing, in the currency that they ask for. */
 const money = z.string().transform((text, context) => {

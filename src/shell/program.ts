@@ -5,6 +5,7 @@ import { DatabaseCluster } from "../clusters/component.ts";
 import type { FarmHost } from "../host/component.ts";
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
 import { hostOf } from "../inventory/load.ts";
+import { Training } from "../machines/training.ts";
 import { type Cost, costOf } from "../plan/cost.ts";
 import { deriveKeys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
@@ -28,6 +29,8 @@ export interface Outputs {
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
   readonly cost: Cost;
+  /** The page for the students of each training: HTML, a secret. */
+  readonly handOuts: Record<string, pulumi.Output<string>>;
   /** Only a run that went through leaves these two behind. */
   readonly applied: pulumi.Output<AppliedHosts>;
   readonly hostKeys: pulumi.Output<ShownKeys>;
@@ -99,6 +102,12 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
     cost: costOf(inventory),
+    handOuts: Object.fromEntries(
+      inventory.trainings.map((training) => [
+        training.name,
+        new Training(training.name, { training, inventory, keys }).handOut,
+      ]),
+    ),
     applied: whenDone(run.applied),
     hostKeys: whenDone(run.hostKeys),
   };

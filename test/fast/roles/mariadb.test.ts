@@ -50,6 +50,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     nameservers: [],
     adopt: [],
     imports: {},
+    trainings: [],
     databases: [],
     versions: {},
   };

@@ -71,6 +71,7 @@ const inventory: Inventory = {
   nameservers: [],
   adopt: [],
   imports: {},
+  trainings: [],
   versions: {},
 };
 
