@@ -125,13 +125,12 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
   );
   const flows = findFlows(meshed);
   const incoming = Map.groupBy(flows, (f) => f.to);
-  const hosts = new Map(inventory.hosts.map((h) => [h.id, h]));
 
   const plans = [...drafts].map(([id, d]) => {
     const contributions = meshed.get(id) ?? [];
     const rules = firewall({
       host: hostOf(inventory, id),
-      hosts,
+      inventory,
       listens: contributions.flatMap((c) => c.listens ?? []),
       connects: contributions.flatMap((c) => c.connects ?? []),
       incoming: incoming.get(id) ?? [],

@@ -25,6 +25,7 @@ const host = (id: string, memory = 2e9): Host => ({
   address: `192.0.2.${11 + ids.indexOf(id)}`,
   failureDomain: id,
   memory,
+  share: memory,
   disk: 40e9,
 });
 
