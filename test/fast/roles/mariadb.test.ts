@@ -21,6 +21,7 @@ const host = (id: string, index: number, memory = 2e9): Host => ({
   failureDomain: id,
   memory,
   share: memory,
+  machine: 1,
   disk: 40e9,
 });
 

@@ -26,6 +26,7 @@ const host = (id: string, memory = 2e9): Host => ({
   failureDomain: id,
   memory,
   share: memory,
+  machine: 1,
   disk: 40e9,
 });
 
