@@ -72,7 +72,7 @@ interface Size {
  * database are limited, each node has its part of them, two of which are the setup's.
  */
 function sizeOf(host: Host, { database: { connections, pool }, nodes }: Application): Size {
-  const processes = Math.max(1, Math.floor(host.memory / 4 / 300e6));
+  const processes = Math.max(1, Math.floor(host.share / 4 / 300e6));
   if (connections === undefined || pool !== undefined) return { processes, threads: THREADS };
   const most = Math.max(1, Math.floor(connections / nodes.length) - 2);
   const fitting = Math.min(processes, most);

@@ -67,10 +67,13 @@ export class FarmHost extends pulumi.ComponentResource {
     this.#plan = plan;
     this.#commit = args.commit;
     this.#connection = connection;
+    // A machine that was made anew has nothing of what was done before.
+    const { machine } = plan.host;
+    const triggers = machine > 1 ? { triggers: [`machine ${machine}`] } : {};
     this.#command = (step, run, dependsOn, more = {}, resourceOptions = {}) =>
       new remote.Command(
         `${name}-${step}`,
-        { connection, create: run, update: run, addPreviousOutputInEnv: false, ...more },
+        { connection, create: run, update: run, addPreviousOutputInEnv: false, ...triggers, ...more },
         { parent: this, dependsOn: [...dependsOn], ...resourceOptions },
       );
 

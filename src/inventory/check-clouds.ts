@@ -6,7 +6,10 @@ export const SPREAD_LIMIT = 10;
 
 /** What is wrong with the machines at cloud providers, as sentences for people. */
 export function checkClouds({ hosts }: Inventory): string[] {
-  const places = hosts.flatMap(({ origin }) => (origin.kind === "hcloud" ? [origin.location] : []));
+  // One that exists stays where it is.
+  const places = hosts.flatMap(({ origin }) =>
+    origin.kind === "hcloud" && !origin.exists ? [origin.location] : [],
+  );
   return [...Map.groupBy(places, (place) => place)]
     .filter(([, servers]) => servers.length > SPREAD_LIMIT)
     .map(

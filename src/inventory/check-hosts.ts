@@ -41,17 +41,26 @@ function checkPrice({ dollar }: Inventory, { id, origin, price }: Host): string[
     : [];
 }
 
-/** What can be taken over from a provider by its number. */
-const IMPORTED = new Set<Host["origin"]["kind"]>(["droplet", "hcloud"]);
+const existsAtProvider = ({ origin }: Host): boolean =>
+  (origin.kind === "droplet" || origin.kind === "hcloud") && origin.exists;
 
+/** What exists at a provider has its number, or a second one would be made; what does not has none. */
 function checkImports({ hosts, imports }: Inventory): string[] {
-  return Object.keys(imports).flatMap((id) => {
-    const host = hosts.find((h) => h.id === id);
-    if (host && IMPORTED.has(host.origin.kind)) return [];
-    return [
-      `farms:imports names "${id}", which is ${host ? `a ${host.origin.kind}` : "no host"}; only ${[...IMPORTED].join(" and ")} hosts are taken over by a number: remove the name`,
-    ];
-  });
+  const existing = new Set(hosts.filter(existsAtProvider).map((h) => h.id));
+  return [
+    ...[...existing]
+      .filter((id) => imports[id] === undefined)
+      .map(
+        (id) =>
+          `host ${id} exists at its provider; write its number there: pulumi config set --path 'farms:imports.${id}' NUMBER`,
+      ),
+    ...Object.keys(imports)
+      .filter((id) => !existing.has(id))
+      .map(
+        (id) =>
+          `farms:imports names "${id}", which is not declared as a droplet or Hetzner Cloud server that exists; remove the name, or write exists: true`,
+      ),
+  ];
 }
 
 /** What is wrong with the hosts, as sentences for people. */

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { FarmError } from "../shell/errors.ts";
 import { findProblems } from "./checks.ts";
+import { dataHostsOf } from "./clusters.ts";
 import {
   type Cluster,
   configSchema,
@@ -40,6 +41,12 @@ function refusal(where: string, problems: readonly string[]): FarmError {
 /** The physical machine under a host: guests share that of their parent. */
 function failureDomain(host: Farm["hosts"][number]): string {
   return host.origin.kind === "guest" ? host.origin.parent : host.id;
+}
+
+/** How many works a host does that each take their memory by what they find: the data of clusters, and applications. */
+function works({ clusters, applications }: Farm, id: string): number {
+  const data = clusters.filter((cluster) => dataHostsOf(cluster).includes(id)).length;
+  return data + (applications.some(({ nodes }) => nodes.includes(id)) ? 1 : 0);
 }
 
 const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
@@ -103,6 +110,8 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
     ...host,
     address: settings.addresses[host.id] ?? "",
     failureDomain: failureDomain(host),
+    machine: farm.generations[`machine/${host.id}`] ?? 1,
+    share: Math.floor(host.memory / Math.max(1, works(farm, host.id))),
   }));
   const inventory: Inventory = {
     ...farm,

@@ -27,12 +27,16 @@ const guest = z.strictObject({
 /** A virtual server for which there is no Pulumi package (Contabo). It exists before the program runs. */
 const vps = z.strictObject({ kind: z.literal("vps"), product: z.string().min(1) });
 
-/** A DigitalOcean droplet. One that is there already is taken over by its number (`farms:imports`). */
+/** Whether it is at the provider already: it is then taken over by its number (`farms:imports`), and never made. */
+const exists = z.boolean().default(false);
+
+/** A DigitalOcean droplet. */
 const droplet = z.strictObject({
   kind: z.literal("droplet"),
   region: slug,
   size: slug,
   image: slug.default("debian-13-x64"),
+  exists,
   /** The provider's weekly backups, a fifth of the price more. */
   backups: z.boolean().default(true),
 });
@@ -43,6 +47,7 @@ const hcloud = z.strictObject({
   location: slug,
   type: slug,
   image: slug.default("debian-13"),
+  exists,
 });
 
 export const originSchema = z.discriminatedUnion("kind", [dedicated, guest, vps, droplet, hcloud]);

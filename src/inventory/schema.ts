@@ -177,6 +177,10 @@ export interface Host extends z.output<typeof hostSchema> {
   readonly address: string;
   /** The physical machine whose loss takes this host with it. */
   readonly failureDomain: string;
+  /** Bytes of its memory for each of the works that want much of it: a cluster's data, applications. */
+  readonly share: number;
+  /** Which machine it is on: 1 until `machine/HOST` is raised in `generations`, in order to have another made. */
+  readonly machine: number;
 }
 
 /** A checked farm together with its stack's configuration: all that the plan is made from. */

@@ -26,6 +26,7 @@ function options({ host }: ProxmoxGuestArgs): string {
     cores: host.origin.cores,
     memory: Math.round(host.memory / MIB),
     disk: Math.round(host.disk / GIB),
+    ...(host.machine > 1 ? { generation: host.machine } : {}),
   };
   return Object.entries(wanted)
     .map(([key, value]) => `--${key} ${value}`)

@@ -91,7 +91,7 @@ export function planHost(
 /**
  * Refuses a generation of what no host has: a misspelt name would rotate nothing, and say nothing. And of what a cluster's
  * hosts use among themselves, such as password/postgresql/@replication: they know one value at a time, so the first host
- * that had the new one would be shut out by the others.
+ * that had the new one would be shut out by the others. Machines that the program makes have a generation too.
  */
 function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): void {
   const own = Object.keys(inventory.generations).filter((name) => name.includes("/@"));
@@ -101,7 +101,11 @@ function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): voi
       "remove the line",
       2,
     );
-  const known = new Set(hosts.flatMap((host) => host.secrets).filter((name) => !name.includes("/@")));
+  const secrets = hosts.flatMap((host) => host.secrets).filter((name) => !name.includes("/@"));
+  const machines = hosts
+    .filter(({ host }) => host.origin.kind === "guest")
+    .map(({ host }) => `machine/${host.id}`);
+  const known = new Set([...secrets, ...machines]);
   const unknown = Object.keys(inventory.generations).filter((name) => !known.has(name));
   if (unknown.length > 0)
     throw new FarmError(
@@ -125,13 +129,12 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
   );
   const flows = findFlows(meshed);
   const incoming = Map.groupBy(flows, (f) => f.to);
-  const hosts = new Map(inventory.hosts.map((h) => [h.id, h]));
 
   const plans = [...drafts].map(([id, d]) => {
     const contributions = meshed.get(id) ?? [];
     const rules = firewall({
       host: hostOf(inventory, id),
-      hosts,
+      inventory,
       listens: contributions.flatMap((c) => c.listens ?? []),
       connects: contributions.flatMap((c) => c.connects ?? []),
       incoming: incoming.get(id) ?? [],

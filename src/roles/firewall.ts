@@ -1,7 +1,9 @@
 /** The packet filter: whatever no role of this host declares is dropped on the way in and refused on the way out. */
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState, Contribution, ListenState } from "../host/state.ts";
-import type { Host } from "../inventory/schema.ts";
+import { hostOf } from "../inventory/load.ts";
+import type { Host, Inventory } from "../inventory/schema.ts";
+import { calledAt, sourcesOf } from "../inventory/underlay.ts";
 import type { Flow } from "../plan/flows.ts";
 import { MESH_INTERFACE } from "./mesh.ts";
 
@@ -13,7 +15,7 @@ const unitPath = `/etc/systemd/system/${UNIT}`;
 /** What the rules are made from: the ports and connections of one host, and who else connects to it. */
 export interface FirewallInput {
   readonly host: Host;
-  readonly hosts: ReadonlyMap<string, Host>;
+  readonly inventory: Inventory;
   readonly listens: readonly ListenState[];
   readonly connects: readonly ConnectState[];
   /** Flows whose other end is this host. */
@@ -24,7 +26,7 @@ const unique = (lines: readonly string[]): string[] => [...new Set(lines)].sort(
 const set = (addresses: readonly string[]): string => `{ ${unique(addresses).join(", ")} }`;
 
 /** Rules that let others in: one for each port and way in, with the sources by address and, for people, by name. */
-function inputRules({ hosts, listens, incoming }: FirewallInput): string[] {
+function inputRules({ inventory, host, listens, incoming }: FirewallInput): string[] {
   const rules = listens.flatMap((listen) => {
     if (listen.reach === "local") return [];
     const port = `${listen.protocol} dport ${listen.port}`;
@@ -34,8 +36,10 @@ function inputRules({ hosts, listens, incoming }: FirewallInput): string[] {
         (f) => f.via === via && f.port === listen.port && f.protocol === listen.protocol,
       );
       if (flows.length === 0) return [];
-      const sources = flows.flatMap((f) => hosts.get(f.from) ?? []);
-      const addresses = set(sources.map((h) => (via === "mesh" ? h.mesh : h.address)));
+      const sources = flows.map((f) => hostOf(inventory, f.from));
+      const addresses = set(
+        sources.flatMap((h) => (via === "mesh" ? [h.mesh] : sourcesOf(inventory, h, host))),
+      );
       const way = via === "mesh" ? "iifname" : "iifname !=";
       return [`${way} "${MESH_INTERFACE}" ip saddr ${addresses} ${port} accept comment "${listen.service}"`];
     });
@@ -43,15 +47,16 @@ function inputRules({ hosts, listens, incoming }: FirewallInput): string[] {
   return unique(rules);
 }
 
-function outputRule(connect: ConnectState, hosts: ReadonlyMap<string, Host>): string {
+/** None where the other end is hidden: it calls, and what is sent to it answers. */
+function outputRule({ inventory, host }: FirewallInput, connect: ConnectState): string[] {
   const rest = `${connect.protocol} dport ${connect.port} accept comment "${connect.service}"`;
   const { to } = connect;
-  if (to.kind === "internet") return rest;
-  if (to.kind === "address") return `ip daddr ${to.address} ${rest}`;
-  const host = hosts.get(to.host);
-  return to.kind === "host"
-    ? `oifname "${MESH_INTERFACE}" ip daddr ${host?.mesh} ${rest}`
-    : `oifname != "${MESH_INTERFACE}" ip daddr ${host?.address} ${rest}`;
+  if (to.kind === "internet") return [rest];
+  if (to.kind === "address") return [`ip daddr ${to.address} ${rest}`];
+  const other = hostOf(inventory, to.host);
+  if (to.kind === "host") return [`oifname "${MESH_INTERFACE}" ip daddr ${other.mesh} ${rest}`];
+  const address = calledAt(host, other);
+  return address === undefined ? [] : [`oifname != "${MESH_INTERFACE}" ip daddr ${address} ${rest}`];
 }
 
 /**
@@ -68,7 +73,7 @@ function metadataRules({ origin }: Host): string[] {
 
 function ruleset(input: FirewallInput): string {
   const indent = (rules: readonly string[]) => rules.map((rule) => `    ${rule}`).join("\n");
-  const connects = unique(input.connects.map((connect) => outputRule(connect, input.hosts)));
+  const connects = unique(input.connects.flatMap((connect) => outputRule(input, connect)));
   // Guests of a Proxmox host pass through it: what they may do is filtered by their own rules.
   const forward =
     input.host.origin.kind === "dedicated" && input.host.origin.hypervisor !== undefined ? "accept" : "drop";

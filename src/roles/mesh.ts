@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { file, unit } from "../host/entries.ts";
 import type { Contribution, FileState, RotationState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
+import { calledAt, cannotMeet, keepsOpen } from "../inventory/underlay.ts";
+import { FarmError } from "../shell/errors.ts";
 import type { RoleContext } from "./role.ts";
 
 const ROLE = "mesh";
@@ -26,6 +28,27 @@ const programFiles: readonly FileState[] = [
 export const MESH_PORT = 51820;
 export const MESH_INTERFACE = INTERFACE;
 
+/** Seconds between packets that keep a translated way open; wg(8) advises 25, since some routers forget after 30. */
+const KEEP_OPEN = 25;
+
+/** The lines on where a peer is; none for one that calls us. */
+function wayTo(host: Host, peer: Host): string {
+  const address = calledAt(host, peer);
+  const endpoint = address === undefined ? "" : `\nEndpoint = ${address}:${MESH_PORT}`;
+  return keepsOpen(host, peer) ? `${endpoint}\nPersistentKeepalive = ${KEEP_OPEN}` : endpoint;
+}
+
+/** Throws a FarmError (exit code 2) for peers that can't find each other. */
+function refuseUnreachable(host: Host, peers: readonly Host[]): void {
+  const lost = peers.find((peer) => cannotMeet(host, peer));
+  if (lost === undefined) return;
+  throw new FarmError(
+    `${host.id} and ${lost.id} have traffic with each other, and are guests with private addresses of two Proxmox hosts: neither can call the other`,
+    "give one of them a public address, or move it to the other's Proxmox host",
+    2,
+  );
+}
+
 function config({ host, keys, secret }: RoleContext, peers: readonly Host[]): string {
   const head = `[Interface]
 PrivateKey = ${secret(`wireguard/${host.id}`)}
@@ -35,8 +58,7 @@ ListenPort = ${MESH_PORT}`;
 # ${other.id}
 [Peer]
 PublicKey = ${keys.wireguard(other.id).publicKey}
-AllowedIPs = ${other.mesh}/32
-Endpoint = ${other.address}:${MESH_PORT}`;
+AllowedIPs = ${other.mesh}/32${wayTo(host, other)}`;
   return `${[head, ...peers.map(peer)].join("\n")}\n`;
 }
 
@@ -65,6 +87,7 @@ function rotations({ host, keys }: RoleContext, peers: readonly Host[]): Rotatio
  */
 export function mesh(context: RoleContext, peers: readonly Host[]): Contribution {
   const { host } = context;
+  refuseUnreachable(host, peers);
   return {
     role: ROLE,
     packages: ["python3", "wireguard-tools", "wireguard-go"],

@@ -42,6 +42,17 @@ program
   });
 
 program
+  .command("rebuild")
+  .description("what is lost with a host and its disk, what comes back from where, and how; changes nothing")
+  .argument("<host>")
+  .option("--stack <stack>", "the stack", DEFAULT_STACK)
+  .action(async (host: string, options: { stack: string }) => {
+    const { previewPlan } = await import("./stack.ts");
+    const { rebuildText } = await import("../operate/rebuild.ts");
+    process.stdout.write(rebuildText(previewPlan(options.stack).inventory, host));
+  });
+
+program
   .command("diff")
   .description(
     "what the working tree changes on every host since a commit; exit code 1 if anything, 2 if it can't tell; needs no engine, cloud, password or root",

@@ -1,11 +1,14 @@
 /** What the last complete run of a stack left behind, read from the stack's own outputs. */
 import * as pulumi from "@pulumi/pulumi";
+import { FarmError } from "./errors.ts";
 
 /** What a host was brought to, and by which commit of the program. */
 export interface AppliedHost {
   /** SHA-256 of its bundle, hex. */
   readonly sha256: string;
   readonly commit: string;
+  /** Generation of the machine, where it is not the first. */
+  readonly machine?: number;
 }
 
 /** By host; empty before the first complete run. */
@@ -42,14 +45,11 @@ export async function formerRun(): Promise<RunRecord> {
 }
 
 /**
- * Which keys the hosts show after the present run, from the `generations` that they are to show. While nothing is
+ * Which keys the hosts show after the present run, from those that they are to show. While nothing is
  * raised each is told as it was, so that the commands of a turn that is done stay the same.
  */
-export function shownBy(
-  generations: ReadonlyMap<string, number>,
-  former: ShownKeys,
-): Record<string, ShownKey> {
-  const entries = [...generations].map(([host, generation]) => {
+export function shownBy(wanted: ReadonlyMap<string, Wanted>, former: ShownKeys): Record<string, ShownKey> {
+  const entries = [...wanted].map(([host, { hostKey: generation }]) => {
     const known = former[host];
     if (known === undefined || known.generation === generation)
       return [host, known ?? { generation }] as const;
@@ -58,29 +58,57 @@ export function shownBy(
   return Object.fromEntries(entries);
 }
 
+/** What a run is to make of a host. */
+export interface Wanted {
+  /** SHA-256 of its bundle, hex. */
+  readonly sha256: string;
+  /** Generation of its SSH host key. */
+  readonly hostKey: number;
+  /** Generation of its machine. */
+  readonly machine: number;
+}
+
 /** What the present run leaves behind: hosts whose bundle is the same keep the commit that made it so. */
 export function appliedBy(
   commit: string,
-  bundles: ReadonlyMap<string, string>,
+  wanted: ReadonlyMap<string, Wanted>,
   former: AppliedHosts,
 ): Record<string, AppliedHost> {
-  const entries = [...bundles].map(([host, sha256]) => {
+  const entries = [...wanted].map(([host, { sha256, machine }]) => {
     const known = former[host];
-    return [host, known?.sha256 === sha256 ? known : { sha256, commit }] as const;
+    const by = known?.sha256 === sha256 ? known.commit : commit;
+    return [host, { sha256, commit: by, ...(machine > 1 ? { machine } : {}) }] as const;
   });
   return Object.fromEntries(entries);
 }
 
 /**
- * Hosts that a complete run has left with the SSH host key of the generation that they are to show. Whatever is to be
- * done to the machine itself, they can be reached before it.
+ * Hosts whose machine this run makes anew. Throws a FarmError (exit code 2) for more than one: each that goes takes a copy
+ * of the data with it, and the next may go when that is back.
+ */
+export function refuseManyAnew(wanted: ReadonlyMap<string, Wanted>, former: AppliedHosts): void {
+  const anew = [...wanted]
+    .filter(([host, { machine }]) => former[host] !== undefined && machine > (former[host].machine ?? 1))
+    .map(([host]) => host);
+  if (anew.length > 1)
+    throw new FarmError(
+      `the machines of ${anew.join(", ")} are to be made anew in one run`,
+      "raise one of them, run, and raise the next when all is well again",
+      2,
+    );
+}
+
+/**
+ * Hosts that a complete run has left with the SSH host key of the generation that they are to show, on the machine that
+ * they are to be on. Whatever is to be done to that machine, they can be reached before it.
  */
 export function reachableBefore(
   { applied, hostKeys }: RunRecord,
-  generations: ReadonlyMap<string, number>,
+  wanted: ReadonlyMap<string, Wanted>,
 ): Set<string> {
-  const known = [...generations].filter(
-    ([host, generation]) => host in applied && hostKeys[host]?.generation === generation,
+  const known = [...wanted].filter(
+    ([host, { hostKey, machine }]) =>
+      hostKeys[host]?.generation === hostKey && applied[host] && machine === (applied[host].machine ?? 1),
   );
   return new Set(known.map(([host]) => host));
 }

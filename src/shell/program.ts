@@ -16,6 +16,7 @@ import {
   formerRun,
   type RunRecord,
   reachableBefore,
+  refuseManyAnew,
   type ShownKeys,
   shownBy,
 } from "./former-run.ts";
@@ -62,15 +63,20 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
   for (const warning of warnings(inventory)) await pulumi.log.warn(warning);
-  const bundles = new Map(plan.hosts.map(({ host, sha256 }) => [host.id, sha256]));
   const former = await formerRun();
-  const shown = new Map(inventory.hosts.map(({ id }) => [id, keys.generation(`ssh-host-key/${id}`)]));
+  const wanted = new Map(
+    plan.hosts.map(({ host: { id, machine }, sha256 }) => {
+      const hostKey = keys.generation(`ssh-host-key/${id}`);
+      return [id, { sha256, hostKey, machine }] as const;
+    }),
+  );
+  refuseManyAnew(wanted, former.applied);
   const run: RunRecord = {
-    applied: appliedBy(presentCommit(), bundles, former.applied),
-    hostKeys: shownBy(shown, former.hostKeys),
+    applied: appliedBy(presentCommit(), wanted, former.applied),
+    hostKeys: shownBy(wanted, former.hostKeys),
   };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
-  const hosts = registerHosts(plan, keys, privateKey, { ...run, reachable: reachableBefore(former, shown) });
+  const hosts = registerHosts(plan, keys, privateKey, { ...run, reachable: reachableBefore(former, wanted) });
   const ends = [...registerRotations(plan, hosts), ...[...hosts.values()].map((host) => host.settled)];
   // The engine keeps the outputs of a run that fails too, unless they hang on what failed.
   const whenDone = <T>(value: T): pulumi.Output<T> =>

@@ -88,6 +88,12 @@ export function refuseExamples(inventory: Inventory): void {
         (h) =>
           `${h.address} of host ${h.id} is an example: pulumi config set --path 'farms:addresses.${h.id}' ADDRESS`,
       ),
+    ...Object.entries(inventory.imports)
+      .filter(([, number]) => number === "0")
+      .map(
+        ([id]) =>
+          `the number 0 of host ${id} is an example: pulumi config set --path 'farms:imports.${id}' NUMBER`,
+      ),
     ...inventory.administrators
       .filter((a) => a.keys.some((key) => key.includes(EXAMPLE_KEY)))
       .map(

@@ -1,5 +1,5 @@
 /** The twin's own stack configuration: all in which it may differ from the real stack. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -24,6 +24,17 @@ function addresses(stack: string): Record<string, string> {
   return Object.fromEntries(hosts.map((id, index) => [id, `${prefix}${FIRST_NUMBER + index}`]));
 }
 
+/** The number that a cloud would have for what it keeps under a name: the same at every run. */
+export const numberOf = (name: string): string =>
+  String(Number.parseInt(createHash("sha256").update(name).digest("hex").slice(0, 7), 16));
+
+/** Numbers of what exists at a cloud, in place of the real ones; nothing where nothing does. */
+function imports(real: Settings): Settings {
+  if (real.imports === undefined) return {};
+  const names = Object.keys(real.imports as object);
+  return { imports: Object.fromEntries(names.map((id) => [id, numberOf(id)])) };
+}
+
 /** Makes a file once, whole or not at all. */
 function once(path: string, make: () => string): string {
   if (!existsSync(path)) writeWhole(path, make());
@@ -46,8 +57,10 @@ export async function twinSettings(stack: string): Promise<Settings> {
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const key = administratorKey(stack);
   await makeAdministratorKey(key);
+  const real = readSettings(stack);
   return {
-    ...readSettings(stack),
+    ...real,
+    ...imports(real),
     addresses: addresses(stack),
     administrators: [
       { name: "twin", languages: ["en", "ru"], keys: [readFileSync(`${key}.pub`, "utf8").trim()] },

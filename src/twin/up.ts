@@ -22,7 +22,7 @@ import { differences, TWIN_RANGE } from "./settings.ts";
 /** Seconds from the program's end until every probe says yes; a cluster cut off at once comes back in 40. */
 const HEALTHY_WITHIN = 120;
 /** A server that we rent whole has terabytes, of which its part in the twin needs next to nothing. */
-const DEDICATED_DISK = 20e9;
+const MOST_DISK = 20e9;
 
 interface Context {
   readonly servers: { close(): Promise<void> }[];
@@ -32,13 +32,19 @@ interface Context {
   addresses: Address[];
 }
 
-const dedicated = (farm: TwinFarm): Host[] =>
-  farm.inventory.hosts.filter((h) => h.origin.kind === "dedicated");
+const hypervisors = (farm: TwinFarm): Host[] =>
+  farm.inventory.hosts.filter((h) => h.origin.kind === "dedicated" && h.origin.hypervisor !== undefined);
+
+/** Whether a host is there before the program runs, whoever made it. */
+const existsBefore = ({ origin }: Host): boolean =>
+  origin.kind === "dedicated" || origin.kind === "vps" || (origin.kind !== "guest" && origin.exists);
 
 /** Servers that exist before the program runs, and whatever was made by earlier runs and is off. */
 async function bootMachines(farm: TwinFarm): Promise<string[]> {
   const known = listMachines(farm.stack);
-  const first = dedicated(farm).filter((host) => !known.some((m) => m.name === host.id));
+  const first = farm.inventory.hosts.filter(
+    (host) => existsBefore(host) && !known.some((m) => m.name === host.id),
+  );
   const again = known.filter((m) => !m.running).map((m) => m.name);
   await Promise.all([
     ...first.map((host) =>
@@ -46,11 +52,13 @@ async function bootMachines(farm: TwinFarm): Promise<string[]> {
         name: host.id,
         address: host.address,
         prefixLength: Number(TWIN_RANGE.split("/")[1]),
-        diskBytes: Math.min(host.disk, DEDICATED_DISK),
+        diskBytes: Math.min(host.disk, MOST_DISK),
         hostKey: farm.keys.sshHostKey(host.id),
         authorizedKeys: farm.inventory.administrators.flatMap((a) => a.keys),
         fresh: true,
-        binds: pctBinds(farm.stack, host.id),
+        // A physical server has more than this computer.
+        ...(host.origin.kind === "dedicated" ? {} : { memoryBytes: host.memory }),
+        ...(hypervisors(farm).includes(host) ? { binds: pctBinds(farm.stack, host.id) } : {}),
       }),
     ),
     ...again.map((name) => bootAgain(farm.stack, name)),
@@ -90,7 +98,7 @@ function tasks(stack: string, port: number): Listr<Context> {
       {
         title: "Machines",
         task: async (context, task) => {
-          for (const host of dedicated(context.farm)) context.servers.push(await servePct(stack, host.id));
+          for (const host of hypervisors(context.farm)) context.servers.push(await servePct(stack, host.id));
           const booted = await bootMachines(context.farm);
           if (booted.length > 0) task.title += `: booted ${booted.join(", ")}`;
           const fault = await undoLeftFault(context.farm);

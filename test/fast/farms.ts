@@ -5,6 +5,7 @@ import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { makePlan, type Plan } from "../../src/plan/plan.ts";
 import { readSettings, type Settings } from "../../src/shell/stack.ts";
 import { lab } from "../../stacks/lab.ts";
+import { prod } from "../../stacks/prod.ts";
 
 /** For machines whose price is not what a test is about. */
 export const PRICE = { monthly: "1 EUR", on: "2026-11-26", source: "a test" };
@@ -17,6 +18,16 @@ export function labInventory(
   const settings = structuredClone(readSettings("lab"));
   change(farm, settings);
   return loadInventory("lab", farm, settings);
+}
+
+/** The production cloud's inventory, as labInventory. */
+export function prodInventory(
+  change: (farm: FarmDeclaration, settings: Settings) => void = () => {},
+): Inventory {
+  const farm = structuredClone(prod);
+  const settings = structuredClone(readSettings("prod"));
+  change(farm, settings);
+  return loadInventory("prod", farm, settings);
 }
 
 /**

@@ -66,9 +66,18 @@ const refusedOfMachines: [string, Change, RegExp][] = [
   [
     "a number at a provider for what none has",
     (_, settings) => {
-      settings.imports = { db1: "1", nobody: "2" };
+      settings.imports = { db1: "1" };
     },
-    /farms:imports names "db1", which is a guest; .*farms:imports names "nobody", which is no host;/s,
+    /farms:imports names "db1", which is not declared as a droplet or Hetzner Cloud server that exists; remove the name/,
+  ],
+  [
+    "what exists at a provider, and nobody says as what",
+    (farm) => {
+      Object.assign(host(farm, "zhelezo1"), {
+        origin: { kind: "droplet", region: "nyc1", size: "s-1vcpu-2gb", exists: true },
+      });
+    },
+    /host zhelezo1 exists at its provider; write its number there: pulumi config set --path 'farms:imports\.zhelezo1' NUMBER/,
   ],
   [
     "a quorum that is spread too little, and nobody conceded it",

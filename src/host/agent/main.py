@@ -12,6 +12,7 @@
     farm-agent verify            compare the host with what was applied last; changes nothing
     farm-agent drift [--keep FILE]  the same more closely, and what no bundle declares, as diffs; changes nothing, but
                                  writes what it found, in short, to a file for monitoring
+    farm-agent gates             ask whether the others can do without this host now; changes nothing
     farm-agent retire SECRET N   refuse what was good before generation N of a secret: nobody has it any more
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
@@ -52,7 +53,7 @@ from databases import retire_passwords
 from differences import Differences
 from host_secrets import load_secrets, refuse_other_generations, take_secrets
 from packages import APT_LIMIT, POLICY, clear_policy
-from probes import probe_all
+from probes import ask_gates, probe_all
 from staging import clear_staged, keep_staged
 from state import APPLIED, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle
 from tools import Failed, POLL, Refused, aside_of, explain, masked, read_bytes, remove_if_there, say
@@ -154,6 +155,13 @@ def verify(_):
             "differences": lines, "unhealthy": unhealthy, "probes": sorted(bundle.probe), "units": starts}
 
 
+def may_be_away(_):
+    bundle = applied_bundle(State())
+    if bundle is not None:
+        ask_gates(bundle)
+    return {"ok": True}
+
+
 def look_for_drift(arguments):
     from drift import drift
     return drift(arguments)
@@ -203,7 +211,7 @@ def parse_arguments():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
                "go-back": undo_unconfirmed, "apply": apply, "rollback": roll_back, "history": tell_history, "verify": verify,
-               "drift": look_for_drift, "retire": retire}
+               "drift": look_for_drift, "gates": may_be_away, "retire": retire}
     for name, action in actions.items():
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
@@ -244,7 +252,7 @@ def main():
     arguments = parse_arguments()
     os.umask(0o022)
     began = time.monotonic()
-    reading = arguments.check or arguments.action in (tell_history, verify, look_for_drift)
+    reading = arguments.check or arguments.action in (tell_history, verify, look_for_drift, may_be_away)
     try:
         if not reading:
             # The timer has the last word, but not in the middle of a run.

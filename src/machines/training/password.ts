@@ -55,7 +55,7 @@ function inOrder(digest: Buffer): string {
 
 /**
  * SHA-512-crypt of a password ("Unix crypt using SHA-256 and SHA-512", U. Drepper): what shadow(5) takes, `$6$SALT$HASH`.
- * Node has no crypt of its own, and of the kinds that Node does have (scrypt) Debian's chpasswd takes none.
+ * Node has no crypt of its own; what it does have (scrypt) newer releases of chpasswd refuse (shadow, chkhash.c).
  */
 export function cryptSha512(password: string, salt: string): string {
   const [secret, salted] = [Buffer.from(password), Buffer.from(salt)];

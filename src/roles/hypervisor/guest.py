@@ -3,7 +3,9 @@
 
 `guest ensure` creates the container if it is missing, brings changed settings up to date, starts it and gives it
 its SSH host key, so that the first connection to it is already pinned. On stdin: JSON with `hostKey` (privateKey,
-publicKey) and `authorizedKeys` (lines). `guest remove` stops and destroys it with its disk.
+publicKey) and `authorizedKeys` (lines). A guest of a higher `--generation` than it was made with is destroyed, with its disk,
+and made anew: when it says itself, by the farm's agent, that the others can do without it, or when it does not run.
+`guest remove` stops and destroys it with its disk.
 Exits 1 with one sentence when `pct` refuses something.
 """
 import argparse
@@ -23,8 +25,11 @@ BOOT_LIMIT = 60
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 # On the guest: the mark by which the farm's agent knows a machine that was made for the farm.
 FRESH = "/var/lib/farm/fresh"
-# Here: guests that we have begun to make, so that an interrupted run still tells them from those that were there.
+# Here, by number: guests that we have begun to make, so that an interrupted run still tells them from those that were
+# there; and, with GENERATION after the number, of which generation one is, where that is not the first.
 BEGUN = "/var/lib/farm-guests"
+GENERATION = ".generation"
+AGENT = "/usr/local/sbin/farm-agent"
 
 
 def pct(*arguments, allowed=(0,)):
@@ -100,11 +105,41 @@ def mark(vmid):
     pct("exec", vmid, "--", "sh", "-c", f"umask 077; mkdir -p {os.path.dirname(FRESH)} && touch {FRESH}")
 
 
+def generation_of(vmid):
+    try:
+        with open(f"{BEGUN}/{vmid}{GENERATION}") as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return 1
+
+
+def keep_generation(vmid, generation):
+    """Written whole, and before the guest is there: a new one must not be taken for an old one."""
+    path = f"{BEGUN}/{vmid}{GENERATION}"
+    with open(f"{path}.new", "w") as file:
+        file.write(f"{generation}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(f"{path}.new", path)
+
+
+def give_up(guest):
+    """Destroys a guest that is to be made anew, if the others can do without it."""
+    if running(guest.vmid):
+        if pct("exec", guest.vmid, "--", "test", "-x", AGENT, allowed=(0, 1)).returncode == 0:
+            pct("exec", guest.vmid, "--", AGENT, "gates")
+    remove(guest)
+
+
 def ensure(guest):
     first_contact = json.load(sys.stdin)
     begun = f"{BEGUN}/{guest.vmid}"
+    os.makedirs(BEGUN, exist_ok=True)
+    if exists(guest.vmid) and guest.generation > generation_of(guest.vmid):
+        give_up(guest)
     if not exists(guest.vmid):
-        os.makedirs(BEGUN, exist_ok=True)
+        if guest.generation > 1:
+            keep_generation(guest.vmid, guest.generation)
         open(begun, "w").close()
         create(guest, first_contact["authorizedKeys"])
     else:
@@ -138,6 +173,7 @@ def main():
                 command.add_argument(f"--{option}", required=True)
             for option, unit in (("cores", "number"), ("memory", "MiB"), ("disk", "GiB")):
                 command.add_argument(f"--{option}", type=int, required=True, metavar=unit.upper())
+            command.add_argument("--generation", type=int, default=1, metavar="NUMBER")
     guest = parser.parse_args()
     guest.action(guest)
 

@@ -31,7 +31,7 @@ const mib = (bytes: number): number => Math.floor(bytes / MIB);
  * Galera's write-set cache, a state transfer (mariadb-backup prepares with 100 MB) and whatever else runs there.
  */
 export function sizes(host: Host): { pool: number; redo: number; gcache: number; connections: number } {
-  const pool = Math.max(128, Math.floor(mib(host.memory * 0.4) / 16) * 16);
+  const pool = Math.max(128, Math.floor(mib(host.share * 0.4) / 16) * 16);
   return {
     pool,
     // Big enough that checkpoints don't press, small enough that recovery after a crash takes seconds.
@@ -39,7 +39,7 @@ export function sizes(host: Host): { pool: number; redo: number; gcache: number;
     // What a member may miss and still return by IST. A file of this size is laid out at once and read at the start.
     gcache: clamp(128, Math.floor(mib(host.disk) / 40), 1024),
     // A busy session takes up to about 16 MiB (sort, join and temporary tables) beside the pool.
-    connections: clamp(64, Math.floor(mib(host.memory) / 16), 512),
+    connections: clamp(64, Math.floor(mib(host.share) / 16), 512),
   };
 }
 

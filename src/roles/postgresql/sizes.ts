@@ -21,7 +21,7 @@ export interface Sizes {
  * it leans on the kernel's cache for the rest.
  */
 export function sizes(host: Host, connections: number): Sizes {
-  const memory = host.memory / MIB;
+  const memory = host.share / MIB;
   const disk = host.disk / MIB;
   return {
     sharedBuffers: clamp(128, memory * 0.25, 16_384),
@@ -38,5 +38,5 @@ export function sizes(host: Host, connections: number): Sizes {
 
 /** Connections of the whole cluster, as the smallest of its hosts can bear: a busy one takes about 10 MB. */
 export function connectionsOf(hosts: readonly Host[]): number {
-  return clamp(100, Math.min(...hosts.map((h) => h.memory)) / (10 * MIB), 500);
+  return clamp(100, Math.min(...hosts.map((h) => h.share)) / (10 * MIB), 500);
 }

@@ -18,15 +18,15 @@ export const needsPhp = (applications: readonly Application[]): boolean =>
   applications.some(({ software }) => writtenInPhp[software]);
 
 /**
- * Half of the memory is PHP's, the rest the system's, nginx's and the cluster proxy's. PHP lets one request have 128 MB
+ * Half of the memory for applications is PHP's, the rest the system's, nginx's and the cluster proxy's. PHP lets one request have 128 MB
  * (memory_limit); MediaWiki's ordinary ones were measured at 20 MB beside what all workers share, so we count half.
  */
 function workers(memory: number): number {
   return Math.max(4, Math.floor(memory / 2 / 64e6));
 }
 
-function pool({ memory }: Host): string {
-  const most = workers(memory);
+function pool({ share }: Host): string {
+  const most = workers(share);
   return `; The one pool of this host, in place of Debian's default one.
 [global]
 ; A reload lets requests end that are being worked on; new ones wait meanwhile. Without this the former are cut off.

@@ -4,6 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { FarmError } from "../../shell/errors.ts";
 import type { SshPool } from "../../shell/ssh.ts";
 import type { Settings } from "../../shell/stack.ts";
+import { numberOf } from "../settings.ts";
+import { applyCloud, askCloud, type Cloud, deleteCloud, isCloud } from "./clouds.ts";
 import { applyCommand, deleteCommand, REMOTE_COMMAND } from "./remote-command.ts";
 import { type Properties, ResourceState } from "./state.ts";
 
@@ -33,6 +35,7 @@ function reveal(value: unknown): unknown {
 class Engine {
   readonly #state: ResourceState;
   readonly #ssh: SshPool;
+  readonly #cloud: Cloud;
   readonly #progress: Progress;
   readonly #seen = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
@@ -42,9 +45,10 @@ class Engine {
   #fail: (error: Error) => void = () => {};
   readonly summary: Summary = { created: [], updated: [], deleted: [], unchanged: 0 };
 
-  constructor(state: ResourceState, ssh: SshPool, progress: Progress) {
+  constructor(state: ResourceState, ssh: SshPool, cloud: Cloud, progress: Progress) {
     this.#state = state;
     this.#ssh = ssh;
+    this.#cloud = cloud;
     this.#progress = progress;
     this.failed = new Promise((_, reject) => {
       this.#fail = reject;
@@ -61,7 +65,7 @@ class Engine {
     const work = this.#apply(args.type, args.name, inputs);
     this.#pending.add(work);
     try {
-      return { id: args.name, state: await work };
+      return { id: idOf(args), state: await work };
     } catch (error) {
       this.#failure ??= error as Error;
       this.#fail(this.#failure);
@@ -80,13 +84,15 @@ class Engine {
       this.summary.unchanged += 1;
       return before.outputs;
     }
-    if (type !== REMOTE_COMMAND)
+    if (type !== REMOTE_COMMAND && !isCloud(type))
       throw new FarmError(
         `the twin has no answer for resources of type ${type} (${name})`,
         "teach it one in src/twin/engine",
       );
     this.#progress(`${name}: ${before ? "updating" : "creating"}`);
-    const outputs = await applyCommand(this.#ssh, name, inputs, before);
+    const outputs = isCloud(type)
+      ? await applyCloud(this.#cloud, type, inputs)
+      : await applyCommand(this.#ssh, name, inputs, before);
     this.#state.put({ type, name, inputs, outputs });
     (before ? this.summary.updated : this.summary.created).push(name);
     this.#progress(`${name}: done`);
@@ -103,16 +109,17 @@ class Engine {
     for (const record of this.#state.all().reverse()) {
       if (this.#seen.has(ResourceState.urn(record))) continue;
       this.#progress(`${record.name}: deleting`);
-      await deleteCommand(this.#ssh, record.name, record.inputs);
+      if (isCloud(record.type)) await deleteCloud(this.#cloud, record);
+      else await deleteCommand(this.#ssh, record.name, record.inputs);
       this.#state.remove(record);
       this.summary.deleted.push(record.name);
     }
   }
 }
 
-async function refuseCall({ token }: pulumi.runtime.MockCallArgs): Promise<never> {
-  throw new FarmError(`the twin has no answer for the function ${token}`, "teach it one in src/twin/engine");
-}
+/** Clouds have numbers for what they keep, one that they had before it was imported. */
+const idOf = ({ type, id, name }: pulumi.runtime.MockResourceArgs): string =>
+  isCloud(type) ? id || numberOf(name) : name;
 
 /** The settings as the engine hands them to a program: texts, lists and maps as JSON. */
 function toConfig(settings: Settings): Record<string, string> {
@@ -142,9 +149,10 @@ export async function runProgram(
   progress: Progress,
   program: () => Promise<Properties>,
 ): Promise<Summary> {
-  const engine = new Engine(state, ssh, progress);
+  const cloud = { stack, addresses: settings.addresses as Record<string, string> };
+  const engine = new Engine(state, ssh, cloud, progress);
   await pulumi.runtime.setMocks(
-    { newResource: (args) => engine.register(args), call: refuseCall },
+    { newResource: (args) => engine.register(args), call: askCloud },
     PROJECT,
     stack,
     false,

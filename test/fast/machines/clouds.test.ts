@@ -8,7 +8,7 @@ import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
 import { hostPlan } from "../../../src/plan/plan.ts";
 import type { ShownKeys } from "../../../src/shell/former-run.ts";
 import { registerHosts } from "../../../src/shell/hosts.ts";
-import { planOf } from "../farms.ts";
+import { planOf, prodInventory } from "../farms.ts";
 import { refusal } from "../refusal.ts";
 import { CLOUD_HOSTS, cloudInventory } from "./cloud-farm.ts";
 import { type Run, run, secret } from "./made.ts";
@@ -118,11 +118,15 @@ test("all droplets are in the stack's project; a region's VPC is made once, and 
   const project = numberOf(made, "digitalocean:index/project:Project", "project");
   assert.deepEqual(
     made.of("digitalocean:index/projectResources:ProjectResources", "project-droplets").inputs,
-    { project: `${project}`, resources: ["do:droplet:drop1-droplet", "do:droplet:drop2-droplet"] },
+    { project: `${project}`, resources: ["drop1", "drop2", "drop3"].map((id) => `do:droplet:${id}-droplet`) },
   );
   assert.deepEqual(
     made.all.filter(({ type }) => type.endsWith(":Vpc")).map(({ inputs }) => inputs),
     [{ name: "lab-nyc1", region: "nyc1" }],
+  );
+  assert.equal(
+    made.of(DROPLET, "drop3-droplet").inputs.vpcUuid,
+    made.of(DROPLET, "drop1-droplet").inputs.vpcUuid,
   );
 });
 
@@ -141,6 +145,10 @@ test("a server of Hetzner Cloud that is made", () => {
     publicNets: [{ ipv4: 763, ipv4Enabled: true, ipv6Enabled: true }],
   });
   assert.equal(secret(given), userData(hostConfig(hostOf("cloud1"), inventory, keys)));
+  assert.deepEqual(
+    made.all.filter(({ type }) => type.endsWith(":PlacementGroup")).map((group) => group.inputs),
+    [{ name: "lab-hel1", type: "spread", labels }],
+  );
   assert.deepEqual(
     [options.protect, options.import, options.ignoreChanges],
     [true, undefined, ["image", "userData"]],
@@ -230,6 +238,25 @@ test("machines that are there change in their waves, when every bundle has been 
 test("a machine whose SSH host key turns is there: it is not waited for", async () => {
   const again = await register(inventory, [], { cloud1: { generation: 2, before: 1 } });
   assert(again.of(SERVER, "cloud1-server").begun > again.of(COMMAND, "cloud1-bundle").done);
+});
+
+test("production: both droplets are taken over, none is made, and none gets a firewall before it is taken over", async () => {
+  const prod = await run(() => {
+    const prodKeys = deriveKeys(PREVIEW_MASTER_KEY, "prod", {});
+    const known = { applied: {}, hostKeys: {}, reachable: new Set<string>() };
+    registerHosts(planOf(prodInventory()), prodKeys, undefined, known);
+    return {};
+  });
+  const clouds = prod.all.filter(({ type }) => /^(digitalocean|hcloud):/.test(type));
+  assert.deepEqual(
+    clouds.map(({ name, options }) => [name, options.protect === true, options.import !== undefined]).sort(),
+    [
+      ["do-nyc1-a-droplet", true, true],
+      ["do-nyc1-b-droplet", true, true],
+      ["project", false, false],
+      ["project-droplets", false, false],
+    ],
+  );
 });
 
 test("refused: more servers in a location than can be kept on machines of their own", () => {

@@ -20,6 +20,8 @@ const host = (id: string, index: number, memory = 2e9): Host => ({
   address: `192.0.2.${10 + index}`,
   failureDomain: id,
   memory,
+  share: memory,
+  machine: 1,
   disk: 40e9,
 });
 

@@ -25,6 +25,8 @@ const host = (id: string, memory = 2e9): Host => ({
   address: `192.0.2.${11 + ids.indexOf(id)}`,
   failureDomain: id,
   memory,
+  share: memory,
+  machine: 1,
   disk: 40e9,
 });
 

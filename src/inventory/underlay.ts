@@ -1,0 +1,30 @@
+/** How hosts find each other outside the mesh: guests with private addresses are hidden behind their Proxmox host. */
+import { hostOf } from "./load.ts";
+import type { Host, Inventory } from "./schema.ts";
+
+/** Addresses that nobody routes between sites (RFC 1918). */
+const isPrivate = (address: string): boolean => /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address);
+
+/** Whether `from` can't call `to`: a guest with a private address, seen from beyond its Proxmox host. */
+const isHidden = (from: Host, to: Host): boolean =>
+  to.origin.kind === "guest" && isPrivate(to.address) && to.failureDomain !== from.failureDomain;
+
+/** Address at which `from` calls `to`; undefined where it has to wait until it is called. */
+export const calledAt = (from: Host, to: Host): string | undefined =>
+  isHidden(from, to) ? undefined : to.address;
+
+/** Whether `from` has to keep its way to `to` open, since nobody can call it back. */
+export const keepsOpen = (from: Host, to: Host): boolean => isHidden(to, from);
+
+/**
+ * Addresses from which packets of `sender` come to `receiver`: its own, and that of its Proxmox host where this may have
+ * put its own in place of it.
+ */
+export function sourcesOf(inventory: Inventory, sender: Host, receiver: Host): string[] {
+  return isHidden(receiver, sender)
+    ? [sender.address, hostOf(inventory, sender.failureDomain).address]
+    : [sender.address];
+}
+
+/** Two hosts that have declared traffic and are hidden from each other have no way to meet. */
+export const cannotMeet = (a: Host, b: Host): boolean => isHidden(a, b) && isHidden(b, a);

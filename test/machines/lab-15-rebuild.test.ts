@@ -1,0 +1,119 @@
+/** Whole machines of the lab lost with their disks and made anew, while the rest serves. */
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import test, { type TestContext } from "node:test";
+import { drilledCluster } from "../../src/twin/drills/cluster.ts";
+import type { TwinFarm } from "../../src/twin/farm.ts";
+import { inMachine } from "../../src/twin/machines/inside.ts";
+import { destroy } from "../../src/twin/machines/machine.ts";
+import { underEdits } from "./faults.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+
+/** Generations of machines that the test has raised so far: the program has to go on saying so. */
+const raised: Record<string, number> = {};
+
+/** `twin up` of the lab with one more machine to be made anew. */
+async function upWithNew(host: string) {
+  const generations = { ...raised, [`machine/${host}`]: 2 };
+  const copy = copyOfProgram();
+  try {
+    editFile(copy, "stacks/lab.ts", (text) =>
+      text.replace("edge: {", `generations: ${JSON.stringify(generations)},\n  edge: {`),
+    );
+    return await farm(["twin", "up"], 900, copy);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
+/** Makes a host anew under page edits, and tells how long it took and what users noticed. */
+async function rebuilt(t: TestContext, lab: TwinFarm, host: string): Promise<void> {
+  let seconds = 0;
+  const edits = await underEdits(lab, async () => {
+    const began = performance.now();
+    const { code, stdout, stderr } = await upWithNew(host);
+    assert.equal(code, 0, stdout + stderr);
+    seconds = (performance.now() - began) / 1000;
+  });
+  raised[`machine/${host}`] = 2;
+  t.diagnostic(
+    `${host} was at work again ${seconds.toFixed(0)} s after the command began; ` +
+      `edits: ${edits.attempts - edits.acknowledged} of ${edits.attempts} failed, ${edits.failedTwice} also when tried again, longest gap ${edits.gap.toFixed(1)} s`,
+  );
+  assert.deepEqual([edits.failedTwice, edits.lost], [0, 0], JSON.stringify(edits.errors));
+}
+
+/** What a machine of this computer is that plays a host: another one has another number. */
+const machineId = async (lab: TwinFarm, host: string): Promise<string> =>
+  (await inMachine(lab.stack, host, ["cat", "/etc/machine-id"])).stdout;
+
+async function lose(lab: TwinFarm, host: string): Promise<void> {
+  await destroy(lab.stack, host);
+  await lab.ssh.close(lab.target(host));
+}
+
+/** Every member has the same rows; the wiki's edits are in them. */
+async function assertSame(lab: TwinFarm): Promise<void> {
+  const counts = await Promise.all(
+    ["db1", "db2", "db3"].map((host) =>
+      on(
+        lab,
+        host,
+        "mariadb -BN pravka",
+        "SET SESSION wsrep_sync_wait = 1; SELECT COUNT(*), MAX(page_id) FROM page",
+      ),
+    ),
+  );
+  assert.deepEqual(new Set(counts).size, 1, counts.join());
+}
+
+test("machines made anew", { skip: withoutRoot }, async (t) => {
+  const lab = await labUp();
+  t.after(labUp);
+
+  await t.test("a member whose machine and disk are gone gets the data from the others", async (t) => {
+    const before = await machineId(lab, "db2");
+    await lose(lab, "db2");
+    await rebuilt(t, lab, "db2");
+    assert.notEqual(await machineId(lab, "db2"), before);
+    await assertSame(lab);
+  });
+
+  await t.test("one that the others can't do without stays, and the run says why", async () => {
+    const before = await machineId(lab, "db1");
+    await on(lab, "db3", "systemctl stop farm-galera");
+    try {
+      const { code, stdout, stderr } = await upWithNew("db1");
+      assert.notEqual(code, 0);
+      assert.match(stdout + stderr, /db1.*can't be changed now/s);
+      assert.equal(await machineId(lab, "db1"), before);
+    } finally {
+      await on(lab, "db3", "systemctl start farm-galera");
+    }
+    await awaitGreen(lab, 120);
+  });
+
+  await t.test("a web node that runs is replaced while the other one serves", async (t) => {
+    const before = await machineId(lab, "web1");
+    await rebuilt(t, lab, "web1");
+    assert.notEqual(await machineId(lab, "web1"), before);
+  });
+
+  await t.test("a member of PostgreSQL gets its vote and the data", async (t) => {
+    const cluster = drilledCluster(lab, "postgresql");
+    const primary = await cluster.writer();
+    const table = await cluster.makeTable();
+    await lose(lab, primary);
+    await rebuilt(t, lab, primary);
+    assert.equal(await cluster.ailment(), undefined);
+    assert.equal((await cluster.copies(table)).length, cluster.holders.length + 1);
+    await cluster.dropTable(table);
+  });
+
+  await t.test("applied again, nothing is changed", async () => {
+    await labUp();
+    const { code, stdout } = await farm(["twin", "up"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /Program: 0 created, 0 updated, 0 deleted/);
+  });
+});
