@@ -22,7 +22,7 @@ export const CLOCK: Clock = {
   sleep: (seconds) => sleep(seconds * 1000),
 };
 
-/** Seconds: both services answer in a second or two; whoever takes this long has a fault. */
+/** Seconds, by judgement: no call of either service waits for work to be done, so this long is a fault. */
 export const TIME_LIMIT = 30;
 /** How often a request that only asks is sent in all. */
 const ATTEMPTS = 3;

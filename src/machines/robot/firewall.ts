@@ -3,9 +3,8 @@ import { FarmError } from "../../shell/errors.ts";
 import type { Servers } from "./servers.ts";
 import type { RobotService } from "./service.ts";
 
-/** Seconds between two looks: with 500 requests an hour allowed, ten of them in the longest wait are no burden. */
+/** Seconds between two looks, and (WAIT) for Robot to set a firewall: what Ansible's community.hrobot.firewall takes. */
 const PAUSE = 10;
-/** Seconds that Robot gets to set a firewall; it mostly takes less than one minute. */
 const WAIT = 180;
 
 const rule = z.object({

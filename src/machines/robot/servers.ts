@@ -23,7 +23,7 @@ const server = z.object({
 const resetOptions = z.object({
   server_number: z.int(),
   type: z.array(z.string()),
-  /** "running", "shut off", or "not supported" where Robot can't tell. */
+  /** Such as "running"; "not supported" where Robot can't tell. */
   operating_status: z.string().optional(),
 });
 
