@@ -46,6 +46,7 @@ async function apply(): Promise<void> {
         applied: {},
         hostKeys: {},
         reachable: new Set(),
+        before: new Set(),
       });
       return {};
     },

@@ -7,6 +7,9 @@ import type { Connection } from "./connection.ts";
 
 const program = readFileSync(new URL("./host-key.py", import.meta.url), "utf8");
 
+/** The shell command of a step; its input is the key as JSON: all of it for `turn`, its public part for `keep`. */
+export const hostKeyCommand = (verb: "turn" | "keep"): string => `exec python3 -c '${program}' ${verb}`;
+
 /** How long an interrupted turn may take to show the key that this run dials by. */
 const SHOWN_WITHIN = "5m";
 
@@ -31,7 +34,7 @@ export class HostKeyTurn extends pulumi.ComponentResource {
       key: Partial<KeyPair>,
       dependsOn: pulumi.Resource[],
     ): remote.Command => {
-      const run = `exec python3 -c '${program}' ${verb}`;
+      const run = hostKeyCommand(verb);
       return new remote.Command(
         `${name}-host-key-${verb}`,
         {

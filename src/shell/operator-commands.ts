@@ -36,6 +36,22 @@ export function addOperatorCommands(
     });
 
   parent
+    .command("bootstrap")
+    .description(
+      "first contact with a machine that was not made by the program: gives it the farm's SSH host key",
+    )
+    .argument("<host>")
+    .requiredOption(
+      "--host-key <line>",
+      "the key that it shows now: its /etc/ssh/ssh_host_ed25519_key.pub, read on the provider's console",
+    )
+    .option("--stack <stack>", "the stack", defaultStack)
+    .action(async (host: string, options: { stack: string; hostKey: string }) => {
+      const { bootstrap } = await import("../operate/bootstrap.ts");
+      await bootstrap(await open(options.stack), host, options.hostKey);
+    });
+
+  parent
     .command("rollback")
     .description(
       "bring a host back to the bundle before the present one, or number N of its history; 0 makes the present one so again",

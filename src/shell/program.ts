@@ -76,7 +76,11 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     hostKeys: shownBy(wanted, former.hostKeys),
   };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
-  const hosts = registerHosts(plan, keys, privateKey, { ...run, reachable: reachableBefore(former, wanted) });
+  const hosts = registerHosts(plan, keys, privateKey, {
+    ...run,
+    reachable: reachableBefore(former, wanted),
+    before: new Set(Object.keys(former.applied)),
+  });
   const ends = [...registerRotations(plan, hosts), ...[...hosts.values()].map((host) => host.settled)];
   // The engine keeps the outputs of a run that fails too, unless they hang on what failed.
   const whenDone = <T>(value: T): pulumi.Output<T> =>

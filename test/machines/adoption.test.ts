@@ -5,14 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agent.ts";
+import { connectionTo } from "../../src/host/connection.ts";
 import { loadInventory } from "../../src/inventory/load.ts";
+import { bootstrap } from "../../src/operate/bootstrap.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { hostPlan, makePlan } from "../../src/plan/plan.ts";
+import { SshPool } from "../../src/shell/ssh.ts";
 import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
-import { boot } from "../../src/twin/machines/machine.ts";
-import { openNetwork, runInNamespace } from "../../src/twin/machines/network.ts";
+import { boot, bootAgain, destroy, kill } from "../../src/twin/machines/machine.ts";
+import { inNamespace, openNetwork, runInNamespace } from "../../src/twin/machines/network.ts";
 import { proxyAddress, startPackageProxy } from "../../src/twin/machines/packages.ts";
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
 import { must } from "../../src/twin/machines/run.ts";
@@ -106,8 +109,18 @@ function planOfOld(publicKey: string) {
     },
   );
   const keys = deriveKeys(PREVIEW_MASTER_KEY, "old", {});
-  const plan = hostPlan(makePlan(inventory, keys), HOST);
-  return { plan, secrets: secretsFor(plan, keys), hostKey: keys.sshHostKey(HOST).publicKey };
+  const all = makePlan(inventory, keys);
+  const plan = hostPlan(all, HOST);
+  return {
+    farm: {
+      ...{ stack: STACK, inventory, keys, plan: all, sightings: join(folder, "seen.json") },
+      ssh: new SshPool(join(folder, "ssh"), (argv) => inNamespace(STACK, argv)),
+      target: (id: string) => connectionTo(inventory, keys, id, readFileSync(join(folder, "key"), "utf8")),
+    },
+    plan,
+    secrets: secretsFor(plan, keys),
+    hostKey: keys.sshHostKey(HOST).publicKey,
+  };
 }
 
 describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
@@ -139,6 +152,24 @@ describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
     await destroyStack(STACK);
     lock.release();
     rmSync(folder, { recursive: true });
+  });
+
+  test("first contact is pinned to the key that the machine shows, and leaves it with the one that the farm knows", async () => {
+    // Another machine at the same address: this one has to stay as it was found.
+    await kill(STACK, [HOST]);
+    const fresh = { name: "new1", address: ADDRESS, prefixLength: 24, diskBytes: 2 ** 30 };
+    await boot(STACK, { ...fresh, authorizedKeys: [readFileSync(join(folder, "key.pub"), "utf8").trim()] });
+    const shown = await inMachine(STACK, "new1", ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]);
+    const another = old.farm.keys.sshHostKey("another").publicKey;
+    await assert.rejects(bootstrap(old.farm, HOST, another), /Host key verification failed/);
+    await assert.rejects(bootstrap(old.farm, HOST, "SHA256:abc"), /that is no public key of a host/);
+    await bootstrap(old.farm, HOST, shown.stdout.trim());
+    const reached = await old.farm.ssh.run(old.farm.target(HOST), "hostname", { fresh: true });
+    assert.equal(reached.stdout, "new1\n", reached.stderr);
+    await bootstrap(old.farm, HOST, shown.stdout.trim());
+    assert.equal((await inMachine(STACK, "new1", ["ls", "/etc/ssh/farm-other-host-key"])).code, 2);
+    await destroy(STACK, "new1");
+    await bootAgain(STACK, HOST);
   });
 
   test("the first run only looks: it shows every file it would replace, and changes nothing", async () => {

@@ -31,7 +31,8 @@ const primary = (args: { token: string; inputs: { ipAddress: string } }) => {
 
 const register = (of: Inventory, reachable: readonly string[] = [], hostKeys: ShownKeys = {}): Promise<Run> =>
   run(() => {
-    registerHosts(planOf(of), keys, undefined, { applied: {}, hostKeys, reachable: new Set(reachable) });
+    const there = new Set(reachable);
+    registerHosts(planOf(of), keys, undefined, { applied: {}, hostKeys, reachable: there, before: there });
     return {};
   }, primary);
 
@@ -243,7 +244,8 @@ test("a machine whose SSH host key turns is there: it is not waited for", async 
 test("production: both droplets are taken over, none is made, and none gets a firewall before it is taken over", async () => {
   const prod = await run(() => {
     const prodKeys = deriveKeys(PREVIEW_MASTER_KEY, "prod", {});
-    const known = { applied: {}, hostKeys: {}, reachable: new Set<string>() };
+    const none = new Set<string>();
+    const known = { applied: {}, hostKeys: {}, reachable: none, before: none };
     registerHosts(planOf(prodInventory()), prodKeys, undefined, known);
     return {};
   });
