@@ -54,8 +54,8 @@ export function dynamicConfig({ inventory }: Pick<RoleContext, "inventory">, clu
     wal_level: "replica",
     // pg_rewind asks for it or for checksums; there are both.
     wal_log_hints: "on",
-    // What pg_rewind may have to read back of a former primary.
-    wal_keep_size: "256MB",
+    // What pg_rewind may have to read back of a former primary. It copies all that the new one keeps, so more is slower.
+    wal_keep_size: "128MB",
   };
   return {
     ...sound(TIMINGS),
@@ -86,6 +86,10 @@ function parameters({ inventory, host }: RoleContext, cluster: PostgresCluster) 
     max_wal_size: `${size.maxWal}MB`,
     max_slot_wal_keep_size: `${size.slotWal}MB`,
     wal_compression: "lz4",
+    // Guests' disks are ZFS, which writes old segments elsewhere all the same (PostgreSQL's documentation of both); and
+    // segments kept for later would be copied by pg_rewind.
+    wal_recycle: "off",
+    wal_init_zero: "off",
     unix_socket_directories: "/run/postgresql",
     password_encryption: "scram-sha-256",
     // Who falls silent confirms nothing: until it is given up, every commit waits for it (PostgreSQL's own: 60 s).

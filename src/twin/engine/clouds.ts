@@ -1,65 +1,71 @@
 /**
- * How the twin answers for the clouds (DigitalOcean, Hetzner Cloud): a server becomes a booted machine, which finds in its
- * user data what cloud-init would find; what surrounds servers there, such as firewalls and projects, is only written down.
+ * How the twin answers for the clouds (DigitalOcean, Hetzner Cloud): a server becomes a booted machine, of which cloud-init
+ * makes what its user data say; what surrounds servers there, such as firewalls and projects, is only written down.
  */
-import { parse } from "yaml";
-import { z } from "zod";
 import { FarmError } from "../../shell/errors.ts";
+import { runCloudInit } from "../machines/cloud-init.ts";
 import { isRunning } from "../machines/inside.ts";
-import { boot, destroy } from "../machines/machine.ts";
+import { boot, destroy, listMachines } from "../machines/machine.ts";
 import { numberOf, TWIN_RANGE } from "../settings.ts";
 import type { Properties, ResourceRecord } from "./state.ts";
 
-/** What the twin knows of its stack when it answers for a cloud. */
-export interface Cloud {
-  readonly stack: string;
-  /** Addresses of hosts, by name. */
-  readonly addresses: Readonly<Record<string, string>>;
-}
-
 const SERVERS = new Set(["digitalocean:index/droplet:Droplet", "hcloud:index/server:Server"]);
-/** What can be done on a server of a cloud has terabytes behind it; its part in the twin needs little. */
+/** Bytes: a cloud's server has more, of which its part in the twin needs little. */
 const DISK = 20e9;
-
-/** The words of the user data that matter before the first connection. */
-const userDataSchema = z.looseObject({
-  bootcmd: z.array(z.unknown()).default([]),
-  ssh_authorized_keys: z.array(z.string()),
-  ssh_keys: z.object({ ed25519_private: z.string(), ed25519_public: z.string() }),
-});
+/** The first number in the twin's range that a server gets which is no host, and so has no address in configuration. */
+const FIRST_FREE = 200;
 
 export const isCloud = (type: string): boolean => /^(digitalocean|hcloud):/.test(type);
 
-async function bootServer({ stack, addresses }: Cloud, name: string, userData: string): Promise<void> {
-  const address = addresses[name];
-  if (address === undefined)
-    throw new FarmError(`the twin has no address for the server ${name}`, "declare it as a host");
-  const { bootcmd, ssh_authorized_keys, ssh_keys } = userDataSchema.parse(parse(userData));
-  await boot(stack, {
-    name,
-    address,
-    prefixLength: Number(TWIN_RANGE.split("/")[1]),
-    diskBytes: DISK,
-    hostKey: { privateKey: ssh_keys.ed25519_private, publicKey: ssh_keys.ed25519_public.trim() },
-    authorizedKeys: ssh_authorized_keys,
-    fresh: JSON.stringify(bootcmd).includes("/var/lib/farm/fresh"),
-  });
-}
+/** A stack's servers at clouds. */
+export class Clouds {
+  readonly #stack: string;
+  readonly #addresses: Map<string, string>;
 
-/**
- * Makes a resource of a cloud, or writes down its change; returns its outputs. A server that exists (it was imported)
- * runs already. Throws a FarmError for a server that the twin can't boot.
- */
-export async function applyCloud(cloud: Cloud, type: string, inputs: Properties): Promise<Properties> {
-  const name = String(inputs.name);
-  if (SERVERS.has(type) && !isRunning(cloud.stack, name))
-    await bootServer(cloud, name, String(inputs.userData));
-  return { ...inputs, ...(SERVERS.has(type) ? { dropletUrn: `do:droplet:${numberOf(name)}` } : {}) };
-}
+  /** `addresses` are those of the stack's hosts, by name. */
+  constructor(stack: string, addresses: Readonly<Record<string, string>>) {
+    this.#stack = stack;
+    const present = listMachines(stack).map(({ name, address }) => [name, address] as const);
+    this.#addresses = new Map([...present, ...Object.entries(addresses)]);
+  }
 
-/** Removes a resource that the program no longer declares. */
-export async function deleteCloud({ stack }: Cloud, { type, inputs }: ResourceRecord): Promise<void> {
-  if (SERVERS.has(type)) await destroy(stack, String(inputs.name));
+  /** The address of a server; one that has none gets the next that is free. */
+  #addressOf(name: string): string {
+    const taken = new Set(this.#addresses.values());
+    const prefix = TWIN_RANGE.slice(0, TWIN_RANGE.lastIndexOf(".") + 1);
+    let number = FIRST_FREE;
+    while (taken.has(`${prefix}${number}`)) number += 1;
+    const address = this.#addresses.get(name) ?? `${prefix}${number}`;
+    this.#addresses.set(name, address);
+    return address;
+  }
+
+  async #boot(name: string, address: string, userData: string): Promise<void> {
+    const prefixLength = Number(TWIN_RANGE.split("/")[1]);
+    // Neither keys nor mark: all that a server knows it has from its user data.
+    await boot(this.#stack, { name, address, prefixLength, diskBytes: DISK, authorizedKeys: [] });
+    await runCloudInit(this.#stack, name, userData);
+  }
+
+  /**
+   * Makes a resource of a cloud, or writes down its change; returns its outputs. A server that exists runs already. One
+   * whose making was cut off is made again. Throws a FarmError for a server that does not come up.
+   */
+  async apply(type: string, inputs: Properties, before: ResourceRecord | undefined): Promise<Properties> {
+    if (!SERVERS.has(type)) return inputs;
+    const name = String(inputs.name);
+    const address = this.#addressOf(name);
+    if (before === undefined && inputs.userData !== undefined) {
+      await destroy(this.#stack, name);
+      await this.#boot(name, address, String(inputs.userData));
+    } else if (!isRunning(this.#stack, name)) throw new FarmError(`${name} is not running`);
+    return { ...inputs, ipv4Address: address, dropletUrn: `do:droplet:${numberOf(name)}` };
+  }
+
+  /** Removes a resource that the program no longer declares. */
+  async delete({ type, inputs }: ResourceRecord): Promise<void> {
+    if (SERVERS.has(type)) await destroy(this.#stack, String(inputs.name));
+  }
 }
 
 /** Answers a question of the program to a cloud. Throws a FarmError for one that the twin does not know. */

@@ -5,7 +5,7 @@ import { FarmError } from "../../shell/errors.ts";
 import type { SshPool } from "../../shell/ssh.ts";
 import type { Settings } from "../../shell/stack.ts";
 import { numberOf } from "../settings.ts";
-import { applyCloud, askCloud, type Cloud, deleteCloud, isCloud } from "./clouds.ts";
+import { askCloud, Clouds, isCloud } from "./clouds.ts";
 import { applyCommand, deleteCommand, REMOTE_COMMAND } from "./remote-command.ts";
 import { type Properties, ResourceState } from "./state.ts";
 
@@ -35,7 +35,7 @@ function reveal(value: unknown): unknown {
 class Engine {
   readonly #state: ResourceState;
   readonly #ssh: SshPool;
-  readonly #cloud: Cloud;
+  readonly #clouds: Clouds;
   readonly #progress: Progress;
   readonly #seen = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
@@ -45,10 +45,10 @@ class Engine {
   #fail: (error: Error) => void = () => {};
   readonly summary: Summary = { created: [], updated: [], deleted: [], unchanged: 0 };
 
-  constructor(state: ResourceState, ssh: SshPool, cloud: Cloud, progress: Progress) {
+  constructor(state: ResourceState, ssh: SshPool, clouds: Clouds, progress: Progress) {
     this.#state = state;
     this.#ssh = ssh;
-    this.#cloud = cloud;
+    this.#clouds = clouds;
     this.#progress = progress;
     this.failed = new Promise((_, reject) => {
       this.#fail = reject;
@@ -91,7 +91,7 @@ class Engine {
       );
     this.#progress(`${name}: ${before ? "updating" : "creating"}`);
     const outputs = isCloud(type)
-      ? await applyCloud(this.#cloud, type, inputs)
+      ? await this.#clouds.apply(type, inputs, before)
       : await applyCommand(this.#ssh, name, inputs, before);
     this.#state.put({ type, name, inputs, outputs });
     (before ? this.summary.updated : this.summary.created).push(name);
@@ -109,7 +109,7 @@ class Engine {
     for (const record of this.#state.all().reverse()) {
       if (this.#seen.has(ResourceState.urn(record))) continue;
       this.#progress(`${record.name}: deleting`);
-      if (isCloud(record.type)) await deleteCloud(this.#cloud, record);
+      if (isCloud(record.type)) await this.#clouds.delete(record);
       else await deleteCommand(this.#ssh, record.name, record.inputs);
       this.#state.remove(record);
       this.summary.deleted.push(record.name);
@@ -149,8 +149,8 @@ export async function runProgram(
   progress: Progress,
   program: () => Promise<Properties>,
 ): Promise<Summary> {
-  const cloud = { stack, addresses: settings.addresses as Record<string, string> };
-  const engine = new Engine(state, ssh, cloud, progress);
+  const clouds = new Clouds(stack, (settings.addresses as Record<string, string> | undefined) ?? {});
+  const engine = new Engine(state, ssh, clouds, progress);
   await pulumi.runtime.setMocks(
     { newResource: (args) => engine.register(args), call: askCloud },
     PROJECT,
