@@ -42,6 +42,23 @@ program
   });
 
 program
+  .command("trainings")
+  .description(
+    "trainings that are up, and what they cost; exit code 1 when one is over: made for a daily run",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .action(async (stack: string) => {
+    const { previewPlan } = await import("./stack.ts");
+    const { trainingsText } = await import("./trainings-view.ts");
+    const { text, overdue } = trainingsText(
+      previewPlan(stack).inventory,
+      new Date().toISOString().slice(0, 10),
+    );
+    process.stdout.write(text);
+    if (overdue) process.exitCode = 1;
+  });
+
+program
   .command("rebuild")
   .description("what is lost with a host and its disk, what comes back from where, and how; changes nothing")
   .argument("<host>")

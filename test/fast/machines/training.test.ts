@@ -11,6 +11,7 @@ import { administratorKeys } from "../../../src/machines/user-data.ts";
 import { costOf } from "../../../src/plan/cost.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
 import { monthlyCost, overdueTrainings } from "../../../src/plan/trainings.ts";
+import { trainingsText } from "../../../src/shell/trainings-view.ts";
 import { labInventory } from "../farms.ts";
 import { type Change, refusal } from "../refusal.ts";
 import { run, secret } from "./made.ts";
@@ -211,4 +212,18 @@ test("the page is in the students' language, whole in itself, and takes no sign 
   assert.match(page("en"), /<html lang="en">.*Training: linux.*December 1, 2026.*ssh student@address/s);
   assert.match(page("en"), /<td>a&amp;b<\/td><td>&lt;i&gt;<\/td><td>student<\/td><td>&quot;<\/td>/);
   assert.doesNotMatch(page("ru"), /https?:|src=|href=|<script/);
+});
+
+test("a person reads what is up, what it costs, and which is over with the command that ends it", () => {
+  const { text, overdue } = trainingsText(inventory, "2026-11-26");
+  assert.equal(overdue, true);
+  assert.match(text, /^linux: 12 × cx23 in fsn1 until 2026-12-01, EUR 43\.80 a month\n/);
+  assert.match(
+    text,
+    /\nwiki is over since 6 day\(s\), and each more costs EUR 0\.12: pulumi config rm --path 'farms:training\.wiki' --stack lab, pulumi up\n$/,
+  );
+  assert.deepEqual(trainingsText(labInventory(), "2026-11-26"), {
+    text: "stack lab has no trainings\n",
+    overdue: false,
+  });
 });
