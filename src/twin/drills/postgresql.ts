@@ -42,14 +42,20 @@ async function sql(farm: TwinFarm, host: string, database: string, statements: s
   return stdout.split("\n").filter(Boolean);
 }
 
+/** Asks a host's own Patroni over HTTP; undefined when it does not answer with 200. */
+async function ask(farm: TwinFarm, host: string, path: string): Promise<string | undefined> {
+  const url = `http://${hostOf(farm.inventory, host).mesh}:${REST_PORT}${path}`;
+  const answer = await farm.ssh
+    .run(farm.target(host), `curl -fsS --noproxy '*' --max-time 3 ${url}`, { limit: 15 })
+    .catch(() => undefined);
+  return answer?.code === 0 ? answer.stdout : undefined;
+}
+
 /** What Patroni says of its cluster, asked of one host after the other until one answers. */
 async function toldBy(farm: TwinFarm, hosts: readonly string[]): Promise<Told[]> {
   for (const host of hosts) {
-    const url = `http://${hostOf(farm.inventory, host).mesh}:${REST_PORT}/cluster`;
-    const answer = await farm.ssh
-      .run(farm.target(host), `curl -fsS --noproxy '*' --max-time 3 ${url}`, { limit: 15 })
-      .catch(() => undefined);
-    if (answer?.code === 0) return JSON.parse(answer.stdout).members;
+    const answer = await ask(farm, host, "/cluster");
+    if (answer !== undefined) return JSON.parse(answer).members;
   }
   throw new FarmError(`no Patroni answers on ${hosts.join(", ")}`);
 }
@@ -138,6 +144,12 @@ export function postgresCluster(farm: TwinFarm, cluster: PostgresCluster): Drill
       const streaming = new Set(told.flatMap(({ name, state }) => (state === "streaming" ? [name] : [])));
       const unwell = holders.filter((host) => !streaming.has(host) && !leaderOf(told).includes(host));
       if (unwell.length > 0) return `${unwell.join(", ")}: not streaming`;
+      // What is told of others is from before a power cut until it runs out, so each is asked what it is itself.
+      const own = await Promise.all(
+        holders.map((host) => ask(farm, host, leaderOf(told).includes(host) ? "/primary" : "/replica")),
+      );
+      const silent = holders.filter((_, index) => own[index] === undefined);
+      if (silent.length > 0) return `${silent.join(", ")}: not what the others say`;
       const confirms = told.some(({ role }) => role === "sync_standby" || role === "quorum_standby");
       return confirms ? undefined : "no member confirms the writes";
     },
