@@ -135,6 +135,8 @@ def ensure(guest):
     first_contact = json.load(sys.stdin)
     begun = f"{BEGUN}/{guest.vmid}"
     os.makedirs(BEGUN, exist_ok=True)
+    if exists(guest.vmid) and guest.generation < generation_of(guest.vmid):
+        sys.exit(f"guest {guest.vmid} is machine {generation_of(guest.vmid)} of {guest.hostname}, and machine {guest.generation} is declared: numbers only rise")
     if exists(guest.vmid) and guest.generation > generation_of(guest.vmid):
         give_up(guest)
     if not exists(guest.vmid):
