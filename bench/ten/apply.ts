@@ -46,7 +46,6 @@ async function apply(): Promise<void> {
         applied: {},
         hostKeys: {},
         reachable: new Set(),
-        before: new Set(),
       });
       return {};
     },

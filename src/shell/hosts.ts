@@ -3,7 +3,6 @@ import type * as pulumi from "@pulumi/pulumi";
 import { FarmHost } from "../host/component.ts";
 import { type Connection, connectionTo } from "../host/connection.ts";
 import { HostKeyTurn } from "../host/host-key.ts";
-import { partsOf } from "../inventory/clusters.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host } from "../inventory/schema.ts";
 import { Droplet } from "../machines/droplet.ts";
@@ -21,8 +20,6 @@ type PrivateKey = pulumi.Output<string> | undefined;
 interface Known extends RunRecord {
   /** Hosts that can be reached whatever the run does to their machines. */
   readonly reachable: ReadonlySet<string>;
-  /** Hosts that a complete run has brought to their planned state. */
-  readonly before: ReadonlySet<string>;
 }
 
 const parentOf = ({ origin }: Host): string | undefined =>
@@ -142,30 +139,6 @@ class Registration {
 }
 
 /**
- * The waves of a run: those of the Proxmox hosts, which make guests, and those of all others. The hosts of a cluster that no
- * run has brought up yet come first of these, and together: its members find each other or nobody, and there is no service
- * yet that they could interrupt.
- */
-function wavesOf(
-  { inventory, waves }: Plan,
-  before: ReadonlySet<string>,
-): { first: string[][]; rest: string[][] } {
-  const parents = new Set(inventory.hosts.flatMap((host) => parentOf(host) ?? []));
-  const first = waves.findLastIndex((wave) => wave.some((id) => parents.has(id))) + 1;
-  const fresh = inventory.clusters
-    .map((cluster) => partsOf(cluster))
-    .filter((parts) => !parts.some((id) => before.has(id)))
-    .flat();
-  const early = new Set(waves.slice(0, first).flat());
-  const together = [...new Set(fresh)].filter((id) => !early.has(id));
-  const others = waves.slice(first).map((wave) => wave.filter((id) => !together.includes(id)));
-  return {
-    first: waves.slice(0, first).map((wave) => [...wave]),
-    rest: [together, ...others].filter((wave) => wave.length > 0),
-  };
-}
-
-/**
  * Registers the hosts, and returns them by name. All prepare at once; a host is changed when every bundle has been found
  * good and the wave before is done. Machines that are not `reachable` have yet to be made: those of cloud providers at once,
  * before they prepare; guests, or their new SSH host key, when their Proxmox host is done, and so prepare last.
@@ -183,15 +156,17 @@ export function registerHosts(
     return parent === undefined ? [] : [{ host, parent }];
   });
   const ids = new Set(guests.map(({ host }) => host.id));
-  const { first, rest } = wavesOf(plan, known.before);
+  // New guests come before what stands elsewhere is changed: the members of a cluster may be both, and need each other.
+  const parents = new Set(guests.map(({ parent }) => parent));
+  const made = plan.waves.findLastIndex((wave) => wave.some((id) => parents.has(id))) + 1;
   const isThere = ({ id }: Host): boolean => known.reachable.has(id);
 
   for (const host of order) if (!ids.has(host.id)) registration.prepareServer(host);
   for (const { host, parent } of guests) if (isThere(host)) registration.prepareGuest(host, parent);
-  for (const wave of first) registration.activate(wave);
+  for (const wave of plan.waves.slice(0, made)) registration.activate(wave);
   for (const { host, parent } of guests)
     if (!isThere(host)) registration.prepare(host, registration.makeGuest(host, parent));
-  for (const wave of rest) registration.activate(wave);
+  for (const wave of plan.waves.slice(made)) registration.activate(wave);
   registration.gather();
   return registration.hosts;
 }

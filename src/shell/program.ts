@@ -79,7 +79,6 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   const hosts = registerHosts(plan, keys, privateKey, {
     ...run,
     reachable: reachableBefore(former, wanted),
-    before: new Set(Object.keys(former.applied)),
   });
   const ends = [...registerRotations(plan, hosts), ...[...hosts.values()].map((host) => host.settled)];
   // The engine keeps the outputs of a run that fails too, unless they hang on what failed.

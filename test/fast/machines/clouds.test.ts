@@ -32,7 +32,7 @@ const primary = (args: { token: string; inputs: { ipAddress: string } }) => {
 const register = (of: Inventory, reachable: readonly string[] = [], hostKeys: ShownKeys = {}): Promise<Run> =>
   run(() => {
     const there = new Set(reachable);
-    registerHosts(planOf(of), keys, undefined, { applied: {}, hostKeys, reachable: there, before: there });
+    registerHosts(planOf(of), keys, undefined, { applied: {}, hostKeys, reachable: there });
     return {};
   }, primary);
 

@@ -25,7 +25,6 @@ async function make(
   reachable: readonly string[],
   hostKeys: ShownKeys = {},
   says: (name: string) => object = () => ({}),
-  before: readonly string[] = reachable,
 ): Promise<(name: string) => Made> {
   const found = new Map<string, Made>();
   let count = 0;
@@ -41,7 +40,7 @@ async function make(
     const keys = deriveKeys(PREVIEW_MASTER_KEY, "lab", {});
     registerHosts(plan, keys, undefined, {
       ...{ applied: {}, hostKeys },
-      ...{ reachable: new Set(reachable), before: new Set(before) },
+      reachable: new Set(reachable),
     });
     return {};
   });
@@ -84,17 +83,6 @@ test("one new guest keeps the others from nothing", async () => {
   assert(of("zhelezo1-activate").begun > prepared);
   assert(of("db2-guest").begun > of("zhelezo1-confirm").done);
   assert(of("db1-activate").begun > of("db2-bundle").done);
-});
-
-test("the hosts of a cluster that was never up come up together, before what uses it; one that was goes in waves", async () => {
-  const fresh = await make(["zhelezo1"]);
-  assert(fresh("db3-activate").begun < fresh("db1-confirm").done);
-  assert(fresh("pg1-activate").begun < fresh("db1-confirm").done);
-  assert(fresh("web1-activate").begun > fresh("db3-confirm").done);
-  const known = inventory.hosts.map(({ id }) => id).filter((id) => !["db2", "db3"].includes(id));
-  const grown = await make(known);
-  assert(grown("db2-activate").begun > grown("db1-confirm").done);
-  assert(grown("db3-activate").begun > grown("db2-confirm").done);
 });
 
 test("guests change one after another, as all members of a quorum do", async () => {
