@@ -19,8 +19,8 @@ cat >/var/lib/cloud/seed/nocloud/user-data
 printf 'instance-id: %s\\nlocal-hostname: %s\\n' "$(cat /etc/machine-id)" "$(hostname)" >/var/lib/cloud/seed/nocloud/meta-data
 apt-get -qq update
 apt-get -qqy install --no-install-recommends cloud-init >/dev/null
-printf 'datasource_list: [NoCloud]\\nnetwork: {config: disabled}\\napt: {preserve_sources_list: true}\\n' >/etc/cloud/cloud.cfg.d/90-twin.cfg
-cloud-init schema --system
+printf 'datasource_list: [NoCloud]\\nnetwork: {config: disabled}\\napt: {preserve_sources_list: true}\\n' >/etc/cloud/cloud.cfg.d/99-twin.cfg
+cloud-init schema --config-file /var/lib/cloud/seed/nocloud/user-data
 cloud-init init --local
 cloud-init init
 cloud-init modules --mode=config
