@@ -104,6 +104,9 @@ export function generatedInventory(
   const groups = Array.from({ length: count / 10 }, (_, group) => group);
   const address = (network: number, group: number, number: number): string =>
     `10.${network}.${group % 250}.${Math.floor(group / 250) * 20 + number + 1}`;
+  // Not private, since guests of all Proxmox hosts call each other: of the range for measurements (RFC 2544).
+  const outside = (group: number, number: number): string =>
+    address(18, group, number).replace("10.", "198.");
   const edges = 3;
   const nodes = (group: number): string[] =>
     [1, 2, 3, 4, 5, 6].slice(0, group < edges ? 5 : 6).map((n) => `web${group}x${n}`);
@@ -149,7 +152,7 @@ export function generatedInventory(
     edge: { hosts: groups.slice(0, edges).map((group) => `edge${group}`) },
   };
   const addresses = Object.fromEntries(
-    groups.flatMap((group) => names(group).map((id, index) => [id, address(90, group, index)])),
+    groups.flatMap((group) => names(group).map((id, index) => [id, outside(group, index)])),
   );
   const settings = { ...readSettings("lab"), addresses };
   change(farm, settings);

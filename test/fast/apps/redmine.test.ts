@@ -11,7 +11,7 @@ type More = Parameters<typeof withRedmine>[1];
 
 function roleOf(more: More = {}, memory = 2e9) {
   const context = contextOf("web1", redmineLab(more));
-  return redmine({ ...context, host: { ...context.host, memory } }, applicationOf(context, "redmine"));
+  return redmine({ ...context, host: { ...context.host, share: memory } }, applicationOf(context, "redmine"));
 }
 
 function contentOf(path: string, more: More = {}, memory?: number): string {

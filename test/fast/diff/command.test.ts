@@ -154,7 +154,7 @@ test("a changed line of a role is a patch of the hosts that play it, and of no o
 
 test("a stack that only one side declares", () => {
   commit("second", () => {
-    edit("stacks/declarations.ts", (text) => text.replace("= { lab }", "= { lab, second: lab }"));
+    edit("stacks/declarations.ts", (text) => text.replace("= { lab,", "= { second: lab, lab,"));
     cpSync(join(repository, "Pulumi.lab.yaml"), join(repository, "Pulumi.second.yaml"));
   });
   const gone = farm("diff", "second", "second");

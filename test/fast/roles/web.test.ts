@@ -35,7 +35,7 @@ test("nginx reads only what the farm declares, by paths that lead to staged copi
 test("the number of PHP workers follows the host's memory", () => {
   const workers = (memory: number): number => {
     const context = contextOf("web1");
-    const contribution = web({ ...context, host: { ...context.host, memory } });
+    const contribution = web({ ...context, host: { ...context.host, share: memory } });
     return Number(
       /max_children = (\d+)/.exec(contentOf(contribution, "/etc/php/8.4/fpm/pool.d/www.conf"))?.[1],
     );
