@@ -1,5 +1,6 @@
 /** Опытно Облако, the experimental cloud: guests of Железо 1. High availability is not required here. */
 import type { FarmDeclaration } from "../src/inventory/schema.ts";
+import { keptReady } from "./databases.ts";
 
 export const lab: FarmDeclaration = {
   environment: "experimental",
@@ -158,20 +159,7 @@ export const lab: FarmDeclaration = {
 
   // Kept ready for what is still to move here: each with what its software asks for.
   databases: [
-    {
-      id: "krynka",
-      title: { en: "Krynka, GitLab", ru: "Крынка, GitLab" },
-      cluster: "postgresql",
-      connections: 60,
-      extensions: ["pg_trgm", "btree_gist"],
-    },
-    {
-      id: "sprava",
-      title: { en: "Sprava, Odoo", ru: "Справа, Odoo" },
-      cluster: "postgresql",
-      connections: 40,
-      extensions: ["pg_trgm", "unaccent"],
-    },
+    ...keptReady,
     {
       id: "taiga",
       title: { en: "Taiga", ru: "Тайга" },

@@ -1,5 +1,6 @@
 /** The production cloud: guests of Железо 2, Contabo's servers, DigitalOcean's droplets. */
 import type { FarmDeclaration } from "../src/inventory/schema.ts";
+import { keptReady } from "./databases.ts";
 
 /** The documents name the machines and not what they cost: figures to be replaced by those of the invoices. */
 const assumed = (monthly: string, from: string) => ({
@@ -180,23 +181,7 @@ export const prod: FarmDeclaration = {
     },
   ],
 
-  // Kept ready for what is still to move here: each with what its software asks for.
-  databases: [
-    {
-      id: "krynka",
-      title: { en: "Krynka, GitLab", ru: "Крынка, GitLab" },
-      cluster: "postgresql",
-      connections: 60,
-      extensions: ["pg_trgm", "btree_gist"],
-    },
-    {
-      id: "sprava",
-      title: { en: "Sprava, Odoo", ru: "Справа, Odoo" },
-      cluster: "postgresql",
-      connections: 40,
-      extensions: ["pg_trgm", "unaccent"],
-    },
-  ],
+  databases: keptReady,
 
   domains: [{ name: "opplet.net" }, { name: "cnmcyber.com" }, { name: "ksacerts.com" }],
   // The hosts with a public address that have no other web server. Guests have none, and the droplets' ports are in use.

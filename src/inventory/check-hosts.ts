@@ -1,13 +1,14 @@
 /** What must hold of hosts: where they are, what they stand on, what they cost. */
 import { checkCapacity } from "./capacity.ts";
 import { doubles } from "./doubles.ts";
+import { existsAtProvider, isHypervisor } from "./machines.ts";
 import type { Host, Inventory } from "./schema.ts";
 
 function checkGuest(inventory: Inventory, guest: Host, parentId: string): string[] {
   const parent = inventory.hosts.find((h) => h.id === parentId);
   if (parent === undefined)
     return [`guest ${guest.id} runs on "${parentId}", which is no host; declare it or name another parent`];
-  if (parent.origin.kind !== "dedicated" || parent.origin.hypervisor !== "proxmox")
+  if (!isHypervisor(parent.origin))
     return [
       `guest ${guest.id} runs on ${parent.id}, which is no Proxmox host; give ${parent.id} hypervisor: "proxmox"`,
     ];
@@ -41,12 +42,9 @@ function checkPrice({ dollar }: Inventory, { id, origin, price }: Host): string[
     : [];
 }
 
-const existsAtProvider = ({ origin }: Host): boolean =>
-  (origin.kind === "droplet" || origin.kind === "hcloud") && origin.exists;
-
 /** What exists at a provider has its number, or a second one would be made; what does not has none. */
 function checkImports({ hosts, imports }: Inventory): string[] {
-  const existing = new Set(hosts.filter(existsAtProvider).map((h) => h.id));
+  const existing = new Set(hosts.filter((h) => existsAtProvider(h.origin)).map((h) => h.id));
   return [
     ...[...existing]
       .filter((id) => imports[id] === undefined)

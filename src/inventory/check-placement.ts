@@ -36,6 +36,19 @@ export function shortfalls({ placement, hosts, sites }: Inventory, cluster: Clus
   return found;
 }
 
+/**
+ * Where clusters fall short of the environment's rules of placement, as it was conceded: what is so, and what to do about
+ * it, in both languages.
+ */
+export function warnings(inventory: Inventory): string[] {
+  return inventory.clusters.flatMap((cluster) =>
+    shortfalls(inventory, cluster).map(({ rule, text }) => {
+      const proposal = cluster.concessions.find((c) => c.rule === rule)?.proposal;
+      return `${text}. Proposal: ${proposal?.en} (Предложение: ${proposal?.ru})`;
+    }),
+  );
+}
+
 const REMEDY: Readonly<Record<Shortfall["rule"], string>> = {
   failureDomains: "place them on other physical machines, or lower placement.failureDomains",
   providers: "place one elsewhere, or lower placement.providers",

@@ -52,6 +52,15 @@ const hcloud = z.strictObject({
 
 export const originSchema = z.discriminatedUnion("kind", [dedicated, guest, vps, droplet, hcloud]);
 
+type Origin = z.output<typeof originSchema>;
+
+/** Whether guests can stand on a host of this origin. */
+export const isHypervisor = (origin: Origin): boolean =>
+  origin.kind === "dedicated" && origin.hypervisor !== undefined;
+
+/** Whether it is at a cloud provider already, to be taken over and never made. */
+export const existsAtProvider = (origin: Origin): boolean => "exists" in origin && origin.exists;
+
 export const hostSchema = z.strictObject({
   id,
   title: title.optional(),

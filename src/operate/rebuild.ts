@@ -1,8 +1,8 @@
 /** What it means to lose a host with its disk, and how it is made anew. */
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
-import { hostOf } from "../inventory/load.ts";
 import type { Cluster, Host, Inventory } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
+import { namedHost } from "./farm.ts";
 
 /** One thing that is on a host: what goes with it, and where it comes from again. */
 interface Loss {
@@ -21,22 +21,13 @@ function lossOfCluster(cluster: Cluster, id: string): Loss {
   return { lost: `its copy of the data of ${cluster.id}${vote}`, back: `a full copy from ${either(others)}` };
 }
 
-/** All that a host has, in the order in which it comes back. */
-function lossesOf({ clusters, applications, edge, hosts }: Inventory, host: Host): Loss[] {
-  const guests = hosts.filter(({ origin }) => origin.kind === "guest" && origin.parent === host.id);
+/** All that a guest has, in the order in which it comes back. */
+function lossesOf({ clusters, applications, edge }: Inventory, host: Host): Loss[] {
   return [
     {
       lost: "its system, with its own keys",
       back: "this program: packages, files and units by its bundle, keys from the master key, so nobody has to learn new ones",
     },
-    ...(guests.length > 0
-      ? [
-          {
-            lost: `its guests ${guests.map((g) => g.id).join(", ")}`,
-            back: "each as below, when it is there",
-          },
-        ]
-      : []),
     ...clusters.filter((c) => partsOf(c).includes(host.id)).map((cluster) => lossOfCluster(cluster, host.id)),
     ...applications
       .filter((a) => a.nodes.includes(host.id))
@@ -55,13 +46,7 @@ function lossesOf({ clusters, applications, edge, hosts }: Inventory, host: Host
  * is no such host, or when it is none that the program makes anew.
  */
 export function rebuildText(inventory: Inventory, id: string): string {
-  if (!inventory.hosts.some((h) => h.id === id))
-    throw new FarmError(
-      `stack ${inventory.stack} has no host "${id}"`,
-      `name one of: ${inventory.hosts.map((h) => h.id).join(", ")}`,
-      2,
-    );
-  const host = hostOf(inventory, id);
+  const host = namedHost({ inventory }, id);
   if (host.origin.kind !== "guest")
     throw new FarmError(
       `${id} is no guest of a Proxmox host: the program does not make machines of kind "${host.origin.kind}" anew yet`,

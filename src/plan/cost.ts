@@ -1,6 +1,6 @@
 /** What a farm costs a month, by whom it is paid to. */
 import type { Inventory } from "../inventory/schema.ts";
-import { monthlyCost } from "./trainings.ts";
+import { monthlyCost, toCents } from "./trainings.ts";
 
 /** Who is paid for the machines of trainings: sites call it so too. */
 const HETZNER = "hetzner";
@@ -11,8 +11,6 @@ export interface Cost {
   /** EUR a month. */
   readonly total: number;
 }
-
-const toCents = (euros: number): number => Math.round(euros * 100) / 100;
 
 /** Adds up what a checked inventory says of its machines, those of trainings too; dollars by the rate that it declares. */
 export function costOf({ hosts, sites, dollar, trainings }: Inventory): Cost {

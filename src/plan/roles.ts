@@ -6,6 +6,7 @@ import { passwordOf } from "../clusters/password.ts";
 import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import { databasesOf, partsOf } from "../inventory/clusters.ts";
+import { isHypervisor } from "../inventory/machines.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
 import { applicationNode } from "../roles/application-node.ts";
 import { base } from "../roles/base.ts";
@@ -55,7 +56,7 @@ export function contributionsOf(context: RoleContext): Contribution[] {
   const clientOf = inventory.clusters.filter((c) => applications.some((a) => a.database.cluster === c.id));
   return [
     base(context),
-    ...(host.origin.kind === "dedicated" && host.origin.hypervisor ? [hypervisor(context)] : []),
+    ...(isHypervisor(host.origin) ? [hypervisor(context)] : []),
     ...clusterParts(context),
     ...clientOf.flatMap((c) => [databaseProxy(context, c), ...(kindOf(c).client?.(context, c) ?? [])]),
     ...(applications.length > 0 ? [web(context)] : []),

@@ -5,6 +5,9 @@ const DAY = 24 * 60 * 60 * 1000;
 /** A month in days, on average. */
 const MONTH = 365 / 12;
 
+/** Euros to the cent. */
+export const toCents = (euros: number): number => Math.round(euros * 100) / 100;
+
 /** EUR a month of all machines of a training. Hetzner Cloud counts by the hour, and never more than that. */
 export const monthlyCost = ({ count, price }: Training): number => count * price.monthly.amount;
 
@@ -22,7 +25,7 @@ export function overdueTrainings(trainings: readonly Training[], today: string):
     .map((training) => ({
       name: training.name,
       days: Math.round((Date.parse(today) - Date.parse(training.until)) / DAY),
-      dailyCost: Math.round((monthlyCost(training) / MONTH) * 100) / 100,
+      dailyCost: toCents(monthlyCost(training) / MONTH),
     }))
     .filter(({ days }) => days > 0)
     .sort((a, b) => b.days - a.days);

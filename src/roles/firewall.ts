@@ -2,6 +2,7 @@
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState, Contribution, ListenState } from "../host/state.ts";
 import { hostOf } from "../inventory/load.ts";
+import { isHypervisor } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import { calledAt, sourcesOf } from "../inventory/underlay.ts";
 import type { Flow } from "../plan/flows.ts";
@@ -75,8 +76,7 @@ function ruleset(input: FirewallInput): string {
   const indent = (rules: readonly string[]) => rules.map((rule) => `    ${rule}`).join("\n");
   const connects = unique(input.connects.flatMap((connect) => outputRule(input, connect)));
   // Guests of a Proxmox host pass through it: what they may do is filtered by their own rules.
-  const forward =
-    input.host.origin.kind === "dedicated" && input.host.origin.hypervisor !== undefined ? "accept" : "drop";
+  const forward = isHypervisor(input.host.origin) ? "accept" : "drop";
   return `#!/usr/sbin/nft -f
 # Loading replaces our own table in one step and leaves other tables alone.
 table inet farm

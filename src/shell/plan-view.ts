@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import Table from "cli-table3";
 import { agentText } from "../host/agent.ts";
 import { guestsOf, roomOf, takenBy } from "../inventory/capacity.ts";
-import { shortfalls } from "../inventory/check-placement.ts";
+import { warnings } from "../inventory/check-placement.ts";
 import { dataHostsOf, votersOf } from "../inventory/clusters.ts";
 import type { Inventory } from "../inventory/schema.ts";
 import { costLine, costOf } from "../plan/cost.ts";
@@ -49,19 +49,6 @@ function capacity(inventory: Inventory): string[] {
       `  ${host.id}, ${guests.length} guests: memory ${gigabytes(taken.memory)} of ${gigabytes(room.memory)} GB, disk ${gigabytes(taken.disk)} of ${gigabytes(room.disk)} GB, ${taken.cores} of ${room.cores} threads`,
     ];
   });
-}
-
-/**
- * Where clusters fall short of the environment's rules of placement, as it was conceded: what is so, and what to do about
- * it, in both languages.
- */
-export function warnings(inventory: Inventory): string[] {
-  return inventory.clusters.flatMap((cluster) =>
-    shortfalls(inventory, cluster).map(({ rule, text }) => {
-      const proposal = cluster.concessions.find((c) => c.rule === rule)?.proposal;
-      return `${text}. Proposal: ${proposal?.en} (Предложение: ${proposal?.ru})`;
-    }),
-  );
 }
 
 /** Texts under a title; nothing at all where there are none. */

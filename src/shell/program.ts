@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ApplicationService } from "../apps/application.ts";
 import { DatabaseCluster } from "../clusters/component.ts";
 import type { FarmHost } from "../host/component.ts";
+import { warnings } from "../inventory/check-placement.ts";
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
 import { hostOf } from "../inventory/load.ts";
 import { Training } from "../machines/training.ts";
@@ -21,7 +22,6 @@ import {
   shownBy,
 } from "./former-run.ts";
 import { registerHosts } from "./hosts.ts";
-import { warnings } from "./plan-view.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
 /** What the program tells its users and its own next run at the end, as stack outputs. */

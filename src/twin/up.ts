@@ -1,6 +1,7 @@
 /** `farm twin up`: from whatever is there to the declared farm, running and healthy. */
 import Table from "cli-table3";
 import { Listr, PRESET_TIMER } from "listr2";
+import { existsAtProvider, isHypervisor } from "../inventory/machines.ts";
 import type { Host } from "../inventory/schema.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
@@ -32,12 +33,11 @@ interface Context {
   addresses: Address[];
 }
 
-const hypervisors = (farm: TwinFarm): Host[] =>
-  farm.inventory.hosts.filter((h) => h.origin.kind === "dedicated" && h.origin.hypervisor !== undefined);
+const hypervisors = (farm: TwinFarm): Host[] => farm.inventory.hosts.filter((h) => isHypervisor(h.origin));
 
 /** Whether a host is there before the program runs, whoever made it. */
 const existsBefore = ({ origin }: Host): boolean =>
-  origin.kind === "dedicated" || origin.kind === "vps" || (origin.kind !== "guest" && origin.exists);
+  origin.kind === "dedicated" || origin.kind === "vps" || existsAtProvider(origin);
 
 /** Servers that exist before the program runs, and whatever was made by earlier runs and is off. */
 async function bootMachines(farm: TwinFarm): Promise<string[]> {

@@ -1,10 +1,9 @@
 /** The production cloud as it is declared: spread over providers, some of its hosts hidden behind their Proxmox host. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { shortfalls } from "../../src/inventory/check-placement.ts";
+import { shortfalls, warnings } from "../../src/inventory/check-placement.ts";
 import { costOf } from "../../src/plan/cost.ts";
 import { hostPlan } from "../../src/plan/plan.ts";
-import { warnings } from "../../src/shell/plan-view.ts";
 import { planOf, prodInventory } from "./farms.ts";
 import { host } from "./refusal.ts";
 

@@ -1,5 +1,6 @@
 /** One run of one drill: a stream of writes, the fault in it, and the record of the stream compared with the data. */
 import { setTimeout as pause } from "node:timers/promises";
+import { isHypervisor } from "../../inventory/machines.ts";
 import { namedHost } from "../../operate/farm.ts";
 import { FarmError } from "../../shell/errors.ts";
 import type { TwinFarm } from "../farm.ts";
@@ -171,7 +172,7 @@ export async function runDrill(
   // The others may have a lost member's machine stopped by its Proxmox host.
   const hypervisors = await Promise.all(
     farm.inventory.hosts
-      .filter(({ origin }) => origin.kind === "dedicated" && origin.hypervisor !== undefined)
+      .filter(({ origin }) => isHypervisor(origin))
       .map((host) => servePct(farm.stack, host.id)),
   );
   let stream: Stream | undefined;

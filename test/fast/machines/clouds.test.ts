@@ -31,8 +31,7 @@ const primary = (args: { token: string; inputs: { ipAddress: string } }) => {
 
 const register = (of: Inventory, reachable: readonly string[] = [], hostKeys: ShownKeys = {}): Promise<Run> =>
   run(() => {
-    const there = new Set(reachable);
-    registerHosts(planOf(of), keys, undefined, { applied: {}, hostKeys, reachable: there });
+    registerHosts(planOf(of), keys, undefined, { applied: {}, hostKeys, reachable: new Set(reachable) });
     return {};
   }, primary);
 
