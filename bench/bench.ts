@@ -14,7 +14,8 @@ import { groupPath } from "../src/twin/machines/cgroup.ts";
 import { machineGroup } from "../src/twin/machines/inside.ts";
 import { generatedInventory, planOf } from "../test/fast/farms.ts";
 import { bootHost, drilled, killHost, realDrill, underEdits, writerOf } from "../test/machines/faults.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, ROOT } from "../test/machines/lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, on, ROOT } from "../test/machines/lab-farm.ts";
+import { labUp } from "../test/machines/the-lab.ts";
 import { measureTen } from "./ten/measure.ts";
 
 interface Row {

@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 
-const MINUTES = 31;
+const MINUTES = 46;
 
 if (process.env.NODE_TEST_CONTEXT !== undefined)
   setTimeout(() => {

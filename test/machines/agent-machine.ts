@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { AGENT, agentText, INSTALL_AGENT } from "../../src/host/agent.ts";
 import { bundle } from "../../src/host/bundle.ts";
@@ -19,8 +19,8 @@ import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
 import { must, run } from "../../src/twin/machines/run.ts";
 import { destroyStack } from "../../src/twin/machines/stack.ts";
 
-/** The one booted machine that the agent's tests share, and the words in which they speak of it. */
-const STACK = "agent-test";
+/** The one booted machine that a file of the agent's tests has, and the words in which they speak of it. */
+const STACK = `${basename(process.argv[1] ?? "", ".test.ts")}-test`;
 const RANGE = "10.93.0.0/24";
 export const HOST = "farmhand";
 

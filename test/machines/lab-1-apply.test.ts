@@ -11,7 +11,8 @@ import { lockStack } from "../../src/twin/machines/lock.ts";
 import { listMachines } from "../../src/twin/machines/machine.ts";
 import { run } from "../../src/twin/machines/run.ts";
 import { readStatus, type Status } from "../../src/twin/status.ts";
-import { copyWithExtraGuest, farm, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { copyWithExtraGuest, farm, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 /** Start times of all declared units, by host. */
 async function unitStarts(lab: TwinFarm): Promise<unknown> {

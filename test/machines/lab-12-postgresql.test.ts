@@ -10,7 +10,8 @@ import { type Run, runDrill, setScene } from "../../src/twin/drills/run.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { lab as declaration } from "../../stacks/lab.ts";
 import { realDrill, told } from "./faults.ts";
-import { labUp, on, withoutRoot } from "./lab-farm.ts";
+import { on, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 const CLUSTER = "postgresql";
 const HOLDERS = ["pg1", "pg2", "pg4"];

@@ -8,7 +8,8 @@ import { FarmError } from "../../src/shell/errors.ts";
 import { browserAddresses } from "../../src/twin/browser.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { lab } from "../../stacks/lab.ts";
-import { farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { farm, on, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const NAME = "redmine.lab.opplet.net";

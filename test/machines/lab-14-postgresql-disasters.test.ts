@@ -10,7 +10,8 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { inMachine, isRunning } from "../../src/twin/machines/inside.ts";
 import { bootAgain, kill } from "../../src/twin/machines/machine.ts";
 import { waitUntil } from "../../src/twin/machines/run.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 const CLUSTER = "postgresql";
 const VOTES = ["pg1", "pg2", "pg3"];

@@ -7,7 +7,8 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import { destroy } from "../../src/twin/machines/machine.ts";
 import { underEdits } from "./faults.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 /** Generations of machines that the test has raised so far: the program has to go on saying so. */
 const raised: Record<string, number> = {};

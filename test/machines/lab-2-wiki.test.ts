@@ -5,7 +5,8 @@ import test from "node:test";
 import { chromium } from "playwright-core";
 import { FarmError } from "../../src/shell/errors.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
-import { awaitGreen, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, on, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const NAME = "pravka.lab.opplet.net";

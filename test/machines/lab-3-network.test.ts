@@ -5,7 +5,8 @@ import type { HostPlan } from "../../src/plan/plan.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { run } from "../../src/twin/machines/run.ts";
-import { labUp, on, withoutRoot } from "./lab-farm.ts";
+import { on, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 /**
  * Ports that are open at an address, of all 65,535, found by trying each; runs wherever Python does. A dropped attempt

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { bootHost, drilled, killHost, realDrill, told, underEdits, writerOf } from "./faults.ts";
-import { awaitGreen, farm, labUp, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, farm, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 test("faults", { skip: withoutRoot }, async (t) => {
   const lab = await labUp();

@@ -8,7 +8,8 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { servePct } from "../../src/twin/machines/pct.ts";
 import { run } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, editFile, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { copyOfProgram, editFile, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 const withoutEngine: string | false =
   (await run(["sh", "-c", "command -v pulumi"])).code === 0 ? false : "no `pulumi` on the PATH";

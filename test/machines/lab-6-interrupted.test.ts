@@ -11,11 +11,11 @@ import {
   editFile,
   farm,
   farmUntil,
-  labUp,
   on,
   ROOT,
   withoutRoot,
 } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 /** Runs `twin up` of a checkout and kills it, with all it has started, as soon as it prints `line`. */
 const killedAt = (root: string, line: string) =>

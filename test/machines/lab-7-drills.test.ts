@@ -12,7 +12,8 @@ import { setScene } from "../../src/twin/drills/run.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { drilled, realDrill, told } from "./faults.ts";
-import { awaitGreen, farm, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, farm, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 interface Started {
   readonly process: ChildProcess;

@@ -5,7 +5,8 @@ import test from "node:test";
 import type { Drift } from "../../src/operate/drift/ask.ts";
 import { DRIFT_RESULT } from "../../src/roles/self-check.ts";
 import { readStatus } from "../../src/twin/status.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, labUp, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 /** The whole command's answer for programs; says how long the hosts took. */
 async function drift(t: { diagnostic(text: string): void }, code: number, root?: string): Promise<Drift> {

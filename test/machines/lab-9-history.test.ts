@@ -10,7 +10,8 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
 import { administratorKey } from "../../src/twin/settings.ts";
-import { copyOfProgram, editFile, farm, labUp, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { copyOfProgram, editFile, farm, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { labUp } from "./the-lab.ts";
 
 const HOST = "edge1";
 const SYSCTL = "net.ipv4.ip_nonlocal_bind";

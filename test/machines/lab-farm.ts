@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRunningFarm, type TwinFarm } from "../../src/twin/farm.ts";
+import type { TwinFarm } from "../../src/twin/farm.ts";
 import { awaitHealth } from "../../src/twin/health.ts";
 import { inNamespace } from "../../src/twin/machines/network.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
@@ -73,6 +73,13 @@ export function editFile(copy: string, file: string, change: (text: string) => s
   writeFileSync(path, changed);
 }
 
+/** Declares one more farm in a copy of the program, by an expression in its language. */
+export function declare(copy: string, stack: string, declaration: string): void {
+  editFile(copy, "stacks/declarations.ts", (text) =>
+    text.replace("= { lab,", `= { lab, ${stack}: ${declaration},`),
+  );
+}
+
 /** A copy of the program whose lab has one more guest, extra1. */
 export function copyWithExtraGuest(): string {
   const copy = copyOfProgram();
@@ -82,13 +89,6 @@ export function copyWithExtraGuest(): string {
     text.replace("    edge1:", "    extra1: 10.90.0.99\n    edge1:"),
   );
   return copy;
-}
-
-/** The lab, up and healthy. */
-export async function labUp(): Promise<TwinFarm> {
-  const { code, stdout, stderr } = await farm(["twin", "up"]);
-  assert.equal(code, 0, `${stdout}\n${stderr}`);
-  return openRunningFarm("lab");
 }
 
 /** Runs a shell command on a host; it has to succeed. */

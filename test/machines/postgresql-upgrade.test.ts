@@ -8,7 +8,7 @@ import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import type { Result } from "../../src/twin/machines/run.ts";
 import { PRICE } from "../fast/farms.ts";
-import { copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { copyOfProgram, declare, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
 
 const STACK = "upgrade";
 const RANGE = "10.95.0.0/24";
@@ -61,9 +61,7 @@ const declaration: FarmDeclaration = {
 /** The program with this farm alone, in a folder of its own. */
 function program(): string {
   const root = copyOfProgram();
-  editFile(root, "stacks/declarations.ts", (text) =>
-    text.replace("= { lab }", `= { lab, ${STACK}: ${JSON.stringify(declaration)} }`),
-  );
+  declare(root, STACK, JSON.stringify(declaration));
   // The twin has addresses and an administrator of its own in place of these.
   const settings = {
     "farms:addresses": Object.fromEntries(declaration.hosts.map(({ id }, n) => [id, `192.0.2.${n + 1}`])),

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { Target } from "../../src/shell/ssh.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import type { Result } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, editFile, farm, farmUntil } from "./lab-farm.ts";
+import { copyOfProgram, declare, editFile, farm, farmUntil } from "./lab-farm.ts";
 
 const STACK = "rotation";
 const RANGE = "10.94.0.0/24";
@@ -31,12 +31,7 @@ export class Program {
   readonly root = copyOfProgram();
 
   constructor(generations: Readonly<Record<string, number>>, leavers: readonly Leaver[] = []) {
-    editFile(this.root, "stacks/declarations.ts", (text) =>
-      text.replace(
-        "= { lab }",
-        `= { lab, ${STACK}: { ...${WIKI}, generations: ${JSON.stringify(generations)} } }`,
-      ),
-    );
+    declare(this.root, STACK, `{ ...${WIKI}, generations: ${JSON.stringify(generations)} }`);
     const settings = readFileSync(join(this.root, "Pulumi.lab.yaml"), "utf8");
     writeFileSync(join(this.root, `Pulumi.${STACK}.yaml`), settings.replaceAll(/^ {4}pg\d: .*\n/gm, ""));
     const more = leavers.map((l) => JSON.stringify({ name: l.name, languages: ["ru"], keys: [l.publicKey] }));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { FarmError } from "../../shell/errors.ts";
 import { writeWhole } from "../../shell/files.ts";
 import { makeRoots, RUN, stackLayout } from "./layout.ts";
+import { withSharedLock } from "./lock.ts";
 import { must, type Result, type RunOptions, run } from "./run.ts";
 
 /** The bridge that all machines of a stack hang on, inside the stack's network namespace. */
@@ -26,14 +27,11 @@ export async function openNetwork(stack: string, range: string): Promise<void> {
 
   makeRoots();
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
-  writeWhole(rangeFile, range);
-  await must("keep the twin's addresses from leaving this computer", [
-    "ip",
-    "route",
-    "replace",
-    "unreachable",
-    range,
-  ]);
+  const unreachable = ["ip", "route", "replace", "unreachable", range];
+  await withSharedLock("routes", 10, async () => {
+    writeWhole(rangeFile, range);
+    await must("keep the twin's addresses from leaving this computer", unreachable);
+  });
   if (!existsSync(`/run/netns/${namespace}`))
     await must("make a network namespace", ["ip", "netns", "add", namespace]);
   const ip = ["ip", "-netns", namespace];
@@ -52,9 +50,11 @@ export async function closeNetwork(stack: string): Promise<void> {
   const range = openRange(stack);
   if (existsSync(`/run/netns/${namespace}`))
     await must("remove the network namespace", ["ip", "netns", "delete", namespace]);
-  rmSync(runDir, { recursive: true, force: true });
-  if (range !== undefined && !openStacks().some((other) => openRange(other) === range))
-    await run(["ip", "route", "delete", "unreachable", range]);
+  await withSharedLock("routes", 10, async () => {
+    rmSync(runDir, { recursive: true, force: true });
+    if (range !== undefined && !openStacks().some((other) => openRange(other) === range))
+      await run(["ip", "route", "delete", "unreachable", range]);
+  });
 }
 
 /** The range that the network of a stack was opened with; undefined when it isn't open. */
