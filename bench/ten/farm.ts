@@ -39,6 +39,7 @@ function inventoryOfTen(): Inventory {
         mesh: `10.80.9.${index + 1}`,
         memory: "1 GB",
         disk: "2 GB",
+        price: { monthly: "1 EUR", on: "2026-11-26", source: "made up for the measurement" },
       })),
     },
     {

@@ -2,6 +2,7 @@
 import { checkApplication } from "./check-application.ts";
 import { checkClouds } from "./check-clouds.ts";
 import { checkDatabases } from "./check-databases.ts";
+import { checkGuestNetworks } from "./check-guest-networks.ts";
 import { checkHosts } from "./check-hosts.ts";
 import { checkClusters } from "./check-placement.ts";
 import { doubles } from "./doubles.ts";
@@ -104,6 +105,7 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkNames(inventory),
     ...checkAddresses(inventory, config),
     ...checkHosts(inventory),
+    ...checkGuestNetworks(inventory, config),
     ...checkClouds(inventory),
     ...checkClusters(inventory),
     ...checkDatabases(inventory),

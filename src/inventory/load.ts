@@ -110,6 +110,7 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
     ...host,
     address: settings.addresses[host.id] ?? "",
     failureDomain: failureDomain(host),
+    guestNetwork: settings.guestNetworks[host.id],
     machine: farm.generations[`machine/${host.id}`] ?? 1,
     share: Math.floor(host.memory / Math.max(1, works(farm, host.id))),
   }));

@@ -1,8 +1,9 @@
 /** The words in which a farm is declared. Parsing fills in defaults and turns sizes into bytes. */
 import { z } from "zod";
+import type { InterfaceAddress } from "./addresses.ts";
 import { hostSchema } from "./machines.ts";
 import { type Training, trainingsSchema } from "./training.ts";
-import { hostname, id, ipv4, rate, sshKey, title } from "./words.ts";
+import { hostname, id, interfaceAddress, ipv4, rate, sshKey, title } from "./words.ts";
 
 export const siteSchema = z.strictObject({
   id,
@@ -143,6 +144,8 @@ export const farmSchema = z.strictObject({
 export const configSchema = z.strictObject({
   /** Addresses outside the mesh, by host. */
   addresses: z.record(id, ipv4),
+  /** By Proxmox host, its own address in the network in which its guests stand behind it. */
+  guestNetworks: z.record(id, interfaceAddress).default({}),
   administrators: z.array(administratorSchema).min(1),
   /** HTTP proxy through which hosts fetch packages; without it they reach the mirrors directly. */
   packageProxy: z
@@ -179,6 +182,8 @@ export interface Host extends z.output<typeof hostSchema> {
   readonly failureDomain: string;
   /** Bytes of its memory for each of the works that want much of it: a cluster's data, applications. */
   readonly share: number;
+  /** Of a Proxmox host: its own address in the network of its guests, to whom it is the way out. */
+  readonly guestNetwork: InterfaceAddress | undefined;
   /** Which machine it is on: 1 until `machine/HOST` is raised in `generations`, in order to have another made. */
   readonly machine: number;
 }

@@ -1,9 +1,7 @@
 /** How hosts find each other outside the mesh: guests with private addresses are hidden behind their Proxmox host. */
+import { isPrivate } from "./addresses.ts";
 import { hostOf } from "./load.ts";
 import type { Host, Inventory } from "./schema.ts";
-
-/** Addresses that nobody routes between sites (RFC 1918). */
-const isPrivate = (address: string): boolean => /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address);
 
 /** Whether `from` can't call `to`: a guest with a private address, seen from beyond its Proxmox host. */
 const isHidden = (from: Host, to: Host): boolean =>

@@ -1,6 +1,7 @@
 /** The words that all parts of a declaration are made of: names, addresses, sizes, titles, prices. */
 import { isIPv4 } from "node:net";
 import { z } from "zod";
+import type { InterfaceAddress } from "./addresses.ts";
 
 const units: Record<string, number> = {
   MB: 1e6,
@@ -31,6 +32,15 @@ export const id = z
   );
 
 export const ipv4 = z.string().refine((text) => isIPv4(text), "write an IPv4 address such as 10.80.0.11");
+
+/** The address of an interface with the length of its network's prefix, such as "10.90.0.1/24". */
+export const interfaceAddress = z.string().transform((text, context): InterfaceAddress => {
+  const [, address = "", length] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];
+  const prefixLength = Number(length);
+  if (isIPv4(address) && prefixLength >= 8 && prefixLength <= 30) return { address, prefixLength };
+  context.addIssue({ code: "custom", message: `write ADDRESS/LENGTH such as 10.90.0.1/24, not "${text}"` });
+  return z.NEVER;
+});
 
 export const hostname = z
   .string()

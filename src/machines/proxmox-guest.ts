@@ -1,8 +1,11 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Connection } from "../host/connection.ts";
+import { isPrivate, written } from "../inventory/addresses.ts";
+import { hostOf } from "../inventory/load.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import type { Keys } from "../plan/keys.ts";
+import { GUEST_BRIDGE } from "../roles/guest-network.ts";
 import { GUEST_PROGRAM } from "../roles/hypervisor.ts";
 
 const MIB = 2 ** 20;
@@ -16,13 +19,24 @@ export interface ProxmoxGuestArgs {
   readonly connection: Connection<pulumi.Output<string>>;
 }
 
+/** A guest with a private address is in the network of guests; any other address is its own, and routed to it. */
+function networkOf({ id, address }: Host, { guestNetwork }: Host) {
+  if (guestNetwork === undefined) throw new Error(`${id} stands in no network`);
+  const prefixLength = isPrivate(address) ? guestNetwork.prefixLength : 32;
+  return {
+    bridge: GUEST_BRIDGE,
+    address: written({ address, prefixLength }),
+    gateway: guestNetwork.address,
+  };
+}
+
 /** The guest as it is declared, as one readable line of options. */
-function options({ host }: ProxmoxGuestArgs): string {
+function options({ host, inventory }: ProxmoxGuestArgs): string {
   if (host.origin.kind !== "guest") throw new Error(`${host.id} is no guest`);
   const wanted = {
     vmid: host.origin.vmid,
     hostname: host.id,
-    address: host.address,
+    ...networkOf(host, hostOf(inventory, host.origin.parent)),
     cores: host.origin.cores,
     memory: Math.round(host.memory / MIB),
     disk: Math.round(host.disk / GIB),

@@ -3,9 +3,11 @@ import { createHash } from "node:crypto";
 import { bundle } from "../host/bundle.ts";
 import { merge } from "../host/merge.ts";
 import type { Contribution, HostState } from "../host/state.ts";
+import { guestsOf } from "../inventory/capacity.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import { firewall } from "../roles/firewall.ts";
+import type { GuestTraffic } from "../roles/guest-network.ts";
 import { mesh } from "../roles/mesh.ts";
 import type { RoleContext } from "../roles/role.ts";
 import { FarmError } from "../shell/errors.ts";
@@ -130,6 +132,16 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
   const flows = findFlows(meshed);
   const incoming = Map.groupBy(flows, (f) => f.to);
 
+  const trafficOf = (guest: Host): GuestTraffic => {
+    const contributions = meshed.get(guest.id) ?? [];
+    return {
+      guest,
+      connects: contributions.flatMap((c) => c.connects ?? []),
+      world: contributions.flatMap((c) => c.listens ?? []).filter(({ reach }) => reach === "world"),
+      incoming: (incoming.get(guest.id) ?? []).filter(({ via }) => via === "underlay"),
+    };
+  };
+
   const plans = [...drafts].map(([id, d]) => {
     const contributions = meshed.get(id) ?? [];
     const rules = firewall({
@@ -138,6 +150,7 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
       listens: contributions.flatMap((c) => c.listens ?? []),
       connects: contributions.flatMap((c) => c.connects ?? []),
       incoming: incoming.get(id) ?? [],
+      guests: guestsOf(inventory, id).map(trafficOf),
     });
     return planHost(keys, d.context.host, [...contributions, rules], d.secrets);
   });

@@ -6,6 +6,7 @@ import { isHypervisor } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import { calledAt, sourcesOf } from "../inventory/underlay.ts";
 import type { Flow } from "../plan/flows.ts";
+import { bridgeTable, type GuestTraffic, routerChains } from "./guest-network.ts";
 import { MESH_INTERFACE } from "./mesh.ts";
 
 const ROLE = "firewall";
@@ -21,6 +22,8 @@ export interface FirewallInput {
   readonly connects: readonly ConnectState[];
   /** Flows whose other end is this host. */
   readonly incoming: readonly Flow[];
+  /** Of a Proxmox host: what each of its guests declares. */
+  readonly guests: readonly GuestTraffic[];
 }
 
 const unique = (lines: readonly string[]): string[] => [...new Set(lines)].sort();
@@ -75,8 +78,8 @@ function metadataRules({ origin }: Host): string[] {
 function ruleset(input: FirewallInput): string {
   const indent = (rules: readonly string[]) => rules.map((rule) => `    ${rule}`).join("\n");
   const connects = unique(input.connects.flatMap((connect) => outputRule(input, connect)));
-  // Guests of a Proxmox host pass through it: what they may do is filtered by their own rules.
-  const forward = isHypervisor(input.host.origin) ? "accept" : "drop";
+  const { host, inventory, guests } = input;
+  const through = isHypervisor(host.origin) ? routerChains(inventory, host, guests) : NOTHING_THROUGH;
   return `#!/usr/sbin/nft -f
 # Loading replaces our own table in one step and leaves other tables alone.
 table inet farm
@@ -95,11 +98,7 @@ ${indent(inputRules(input))}
     limit rate 1/second burst 5 packets log prefix "farm dropped in: "
     counter name dropped_in
   }
-
-  chain forward {
-    type filter hook forward priority filter; policy ${forward};
-  }
-
+${through}
   chain output {
     type filter hook output priority filter; policy drop;
     oif "lo" accept
@@ -111,14 +110,20 @@ ${indent([...metadataRules(input.host), ...connects])}
     counter name refused_out reject with icmpx admin-prohibited
   }
 }
-`;
+${isHypervisor(host.origin) ? bridgeTable(inventory, guests) : ""}`;
 }
+
+const NOTHING_THROUGH = `
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+  }
+`;
 
 /**
  * Of its own beside Debian's nftables.service, whose every stop flushes all tables: also those of others, such as a rule
  * that somebody set by hand before us. When that one is restarted, so is this one, which then puts our table back.
  */
-const unitText = `[Unit]
+const unitText = ({ host }: FirewallInput): string => `[Unit]
 Description=Packet filter of the farm
 DefaultDependencies=no
 After=nftables.service
@@ -133,7 +138,7 @@ RemainAfterExit=yes
 ExecStart=/usr/sbin/nft -f ${RULES}
 ExecReload=/usr/sbin/nft -f ${RULES}
 ExecStop=-/usr/sbin/nft delete table inet farm
-ProtectSystem=full
+${isHypervisor(host.origin) ? "ExecStop=-/usr/sbin/nft delete table bridge farm\n" : ""}ProtectSystem=full
 ProtectHome=yes
 
 [Install]
@@ -148,7 +153,7 @@ export function firewall(input: FirewallInput): Contribution {
     directories: [{ path: "/etc/farm", owner: "root:root", mode: "0755" }],
     files: [
       file(RULES, ruleset(input), { validate: "nft --check -f %s", confirm: true }),
-      file(unitPath, unitText, { confirm: true }),
+      file(unitPath, unitText(input), { confirm: true }),
     ],
     units: [unit(UNIT, { confirm: true, restartOn: [unitPath], reloadOn: [RULES] })],
     probes: [

@@ -1,19 +1,103 @@
-/** A Proxmox host, as far as making guests needs it: the program that drives `pct`. */
+/**
+ * A Proxmox host: the program that drives `pct` for its guests, and its own settings. Its mirror is scrubbed and trimmed
+ * monthly by Debian's zfsutils-linux and watched by zed, as they come; the rest is here. The web interface listens on
+ * loopback: administrators reach it through SSH.
+ */
 import { readFileSync } from "node:fs";
+import { file, unit } from "../host/entries.ts";
+import type { FileState } from "../host/state.ts";
+import { arcLimit } from "../inventory/capacity.ts";
+import { GUEST_BRIDGE } from "./guest-network.ts";
 import type { HostRole } from "./role.ts";
 
+const PROGRAM = "/usr/local/lib/farm/proxmox";
 export const GUEST_PROGRAM = "/usr/local/lib/farm/guest";
-const source = readFileSync(new URL("./hypervisor/guest.py", import.meta.url), "utf8");
 
-export const hypervisor: HostRole = () => ({
-  role: "hypervisor",
-  files: [
-    {
-      path: GUEST_PROGRAM,
-      owner: "root:root",
-      mode: "0755",
-      content: source,
-      validate: "python3 %s --help >/dev/null",
-    },
-  ],
-});
+const source = (name: string): string =>
+  readFileSync(new URL(`./hypervisor/${name}`, import.meta.url), "utf8");
+
+const program = (path: string, name: string): FileState =>
+  file(path, source(name), { mode: "0755", validate: "python3 %s --help >/dev/null" });
+
+const SETTINGS = "/etc/farm/proxmox.json";
+const SOURCE = "/etc/farm/proxmox.sources";
+const ARC = "/etc/modprobe.d/60-farm-zfs.conf";
+const WEB = "/etc/default/pveproxy";
+const DISKS = "/etc/smartd.conf";
+
+/** Repository without subscription: Proxmox VE Administration Guide, "Package Repositories". */
+const sources = `Types: deb
+URIs: http://download.proxmox.com/debian/pve
+Suites: trixie
+Components: pve-no-subscription
+Signed-By: /usr/share/keyrings/proxmox-archive-keyring.gpg
+`;
+
+/** Every disk; a short test of its own each night and a long one on Saturdays; heat of 4 degrees' change or over 45. */
+const disks = "DEVICESCAN -a -o on -S on -s (S/../.././02|L/../../6/03) -W 4,45,55 -m root\n";
+
+const SETTLE = "farm-proxmox.service";
+const DAILY = "farm-proxmox-daily";
+const unitPath = (name: string): string => `/etc/systemd/system/${name}`;
+
+const settle = `[Unit]
+Description=Settings of the farm for Proxmox VE
+Before=pveproxy.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=${PROGRAM} settle
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+const daily = `[Unit]
+Description=Copy of the settings of Proxmox VE, and what needs a person
+
+[Service]
+Type=oneshot
+ExecStart=${PROGRAM} backup
+ExecStart=${PROGRAM} check
+`;
+
+const timer = `[Unit]
+Description=Daily look at Proxmox VE
+
+[Timer]
+OnCalendar=daily
+RandomizedDelaySec=1h
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+`;
+
+export const hypervisor: HostRole = ({ host }) => {
+  const arcMax = arcLimit(host.memory);
+  const settings = { arcMax, bridge: GUEST_BRIDGE, calmedDrivers: ["e1000e"] };
+  const settled = [
+    file(SETTINGS, `${JSON.stringify(settings, null, 2)}\n`),
+    file(SOURCE, sources),
+    file(ARC, `options zfs zfs_arc_max=${arcMax}\n`),
+    file(WEB, 'LISTEN_IP="127.0.0.1"\n'),
+    file(DISKS, disks),
+    program(PROGRAM, "proxmox.py"),
+    file(unitPath(SETTLE), settle),
+  ];
+  return {
+    role: "hypervisor",
+    packages: ["ethtool", "python3", "smartmontools"],
+    files: [
+      program(GUEST_PROGRAM, "guest.py"),
+      ...settled,
+      file(unitPath(`${DAILY}.service`), daily),
+      file(unitPath(`${DAILY}.timer`), timer),
+    ],
+    units: [
+      unit(SETTLE, { restartOn: settled.map(({ path }) => path) }),
+      unit(`${DAILY}.timer`, { restartOn: [unitPath(`${DAILY}.timer`)] }),
+    ],
+  };
+};

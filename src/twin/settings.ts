@@ -28,6 +28,15 @@ function addresses(stack: string): Record<string, string> {
 export const numberOf = (name: string): string =>
   String(Number.parseInt(createHash("sha256").update(name).digest("hex").slice(0, 7), 16));
 
+/** Guests of all Proxmox hosts are on the twin's one bridge, whose address is the controller's. */
+function guestNetworks(real: Settings): Settings {
+  if (real.guestNetworks === undefined) return {};
+  const names = Object.keys(real.guestNetworks as object);
+  const [, prefixLength] = TWIN_RANGE.split("/");
+  const own = `${controllerAddress(TWIN_RANGE)}/${prefixLength}`;
+  return { guestNetworks: Object.fromEntries(names.map((id) => [id, own])) };
+}
+
 /** Numbers of what exists at a cloud, in place of the real ones; nothing where nothing does. */
 function imports(real: Settings): Settings {
   if (real.imports === undefined) return {};
@@ -62,6 +71,7 @@ export async function twinSettings(stack: string): Promise<Settings> {
     ...real,
     ...imports(real),
     addresses: addresses(stack),
+    ...guestNetworks(real),
     administrators: [
       { name: "twin", languages: ["en", "ru"], keys: [readFileSync(`${key}.pub`, "utf8").trim()] },
     ],

@@ -154,7 +154,8 @@ export function generatedInventory(
   const addresses = Object.fromEntries(
     groups.flatMap((group) => names(group).map((id, index) => [id, outside(group, index)])),
   );
-  const settings = { ...readSettings("lab"), addresses };
+  const guestNetworks = Object.fromEntries(groups.map((group) => [`metal${group}`, "10.90.0.1/24"]));
+  const settings = { ...readSettings("lab"), addresses, guestNetworks };
   change(farm, settings);
   return loadInventory("generated", farm, settings);
 }

@@ -52,6 +52,7 @@ test("guests of two Proxmox hosts that neither can call are refused", () => {
   const inventory = prodInventory((farm, settings) => {
     farm.hosts.push({ ...structuredClone(host(farm, "zhelezo2")), id: "zhelezo3", mesh: "10.81.0.2" });
     Object.assign(settings.addresses as object, { zhelezo3: "192.0.2.3" });
+    Object.assign(settings.guestNetworks as object, { zhelezo3: "10.91.0.1/24" });
     Object.assign(host(farm, "db2").origin, { parent: "zhelezo3" });
     farm.clusters![0]!.concessions = [];
   });

@@ -18,8 +18,6 @@ import time
 
 TEMPLATE = "local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst"
 STORAGE = "local-zfs"
-BRIDGE = "vmbr0"
-PREFIX = 24
 # Seconds; a container boots in two to five.
 BOOT_LIMIT = 60
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
@@ -60,15 +58,33 @@ def create(guest, authorized_keys):
         keys.flush()
         pct("create", guest.vmid, TEMPLATE, "--hostname", guest.hostname, "--memory", guest.memory,
             "--cores", guest.cores, "--rootfs", f"{STORAGE}:{guest.disk}",
-            "--net0", f"name=eth0,bridge={BRIDGE},ip={guest.address}/{PREFIX}",
+            "--net0", written(network(guest)),
             "--ssh-public-keys", keys.name, "--unprivileged", 1, "--features", "nesting=1", "--onboot", 1)
 
 
+def network(guest):
+    return {"name": "eth0", "bridge": guest.bridge, "ip": guest.address, "gw": guest.gateway}
+
+
+def written(parts):
+    return ",".join(f"{key}={value}" for key, value in parts.items())
+
+
+def changed_network(guest, present):
+    """The interface with what is wanted of it, the rest (its MAC address) as it is; None where nothing changes."""
+    parts = dict(part.split("=", 1) for part in present.split(","))
+    wanted = {**parts, **network(guest)}
+    return None if wanted == parts else written(wanted)
+
+
 def change(guest):
-    """Brings what can change in place up to date; a disk grows by hand, an address with the next creation."""
+    """Brings what can change in place up to date; a disk grows by hand."""
     present = settings(guest.vmid)
     wanted = {"hostname": guest.hostname, "memory": str(guest.memory), "cores": str(guest.cores)}
     changed = [part for key, value in wanted.items() if present.get(key) != value for part in (f"--{key}", value)]
+    net0 = changed_network(guest, present["net0"])
+    if net0:
+        changed += ["--net0", net0]
     if changed:
         pct("set", guest.vmid, *changed)
 
@@ -171,7 +187,7 @@ def main():
         command.add_argument("--vmid", type=int, required=True)
         command.set_defaults(action=action)
         if action is ensure:
-            for option in ("hostname", "address"):
+            for option in ("hostname", "bridge", "address", "gateway"):
                 command.add_argument(f"--{option}", required=True)
             for option, unit in (("cores", "number"), ("memory", "MiB"), ("disk", "GiB")):
                 command.add_argument(f"--{option}", type=int, required=True, metavar=unit.upper())

@@ -22,6 +22,7 @@ const host = (id: string, index: number, memory = 2e9): Host => ({
   memory,
   share: memory,
   machine: 1,
+  guestNetwork: undefined,
   disk: 40e9,
 });
 

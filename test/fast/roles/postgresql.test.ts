@@ -27,6 +27,7 @@ const host = (id: string, memory = 2e9): Host => ({
   memory,
   share: memory,
   machine: 1,
+  guestNetwork: undefined,
   disk: 40e9,
 });
 

@@ -1,0 +1,240 @@
+/** A Proxmox host: router and packet filter of its guests, each a network namespace on its bridge; its own settings. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agent.ts";
+import { loadInventory } from "../../src/inventory/load.ts";
+import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
+import { type HostPlan, hostPlan, makePlan } from "../../src/plan/plan.ts";
+import { ensureImage } from "../../src/twin/machines/image.ts";
+import { inMachine } from "../../src/twin/machines/inside.ts";
+import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
+import { boot } from "../../src/twin/machines/machine.ts";
+import {
+  BRIDGE,
+  controllerAddress,
+  inNamespace,
+  openNetwork,
+  runInNamespace,
+} from "../../src/twin/machines/network.ts";
+import { proxyAddress, startPackageProxy } from "../../src/twin/machines/packages.ts";
+import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import { must, waitUntil } from "../../src/twin/machines/run.ts";
+import { destroyStack } from "../../src/twin/machines/stack.ts";
+import { PRICE } from "../fast/farms.ts";
+import { withoutRoot } from "./lab-farm.ts";
+import { proxmoxSettings } from "./proxmox-settings.ts";
+
+const STACK = "proxmox-host-test";
+const RANGE = "10.97.0.0/24";
+const OUTSIDE = controllerAddress(RANGE);
+const HOST = { id: "metal1", address: "10.97.0.11" };
+const GATEWAY = "10.91.7.1";
+/** The third has an address that is routed to its host, from the range for measurements (RFC 2544). */
+const GUESTS = [
+  { id: "db1", vmid: 101, address: "10.91.7.11" },
+  { id: "db2", vmid: 102, address: "10.91.7.12" },
+  { id: "db3", vmid: 103, address: "198.18.0.50" },
+];
+const [db1, db2, db3] = GUESTS as [Guest, Guest, Guest];
+type Guest = (typeof GUESTS)[number];
+
+const keys = deriveKeys(PREVIEW_MASTER_KEY, "metal", {});
+
+function planned(publicKey: string): HostPlan {
+  const inventory = loadInventory(
+    "metal",
+    {
+      environment: "metal",
+      title: { en: "Metal", ru: "Железо" },
+      placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
+      sites: [{ id: "here", title: { en: "Here", ru: "Здесь" }, provider: "here", country: "DE" }],
+      hosts: [
+        {
+          ...{ id: HOST.id, site: "here", mesh: "10.80.7.10", memory: "32 GB", disk: "1 TB", price: PRICE },
+          origin: { kind: "dedicated", hypervisor: "proxmox", cores: 8 },
+        },
+        ...GUESTS.map(({ id, vmid }, index) => ({
+          ...{ id, site: "here", mesh: `10.80.7.${20 + index}`, memory: "1 GB", disk: "5 GB" },
+          origin: { kind: "guest" as const, parent: HOST.id, vmid },
+        })),
+      ],
+      clusters: [
+        {
+          ...{ id: "mariadb", title: { en: "Cluster", ru: "Связка" }, software: "mariadb" },
+          members: GUESTS.map(({ id }) => id),
+        },
+      ],
+    },
+    {
+      addresses: Object.fromEntries([HOST, ...GUESTS].map(({ id, address }) => [id, address])),
+      guestNetworks: { [HOST.id]: `${GATEWAY}/24` },
+      administrators: [{ name: "olga", languages: ["ru"], keys: [publicKey] }],
+      nameservers: [OUTSIDE],
+      packageProxy: proxyAddress(STACK),
+    },
+  );
+  return hostPlan(makePlan(inventory, keys), HOST.id);
+}
+
+async function sh(script: string, input = ""): Promise<string> {
+  const argv = ["/bin/sh", "-euc", script];
+  const { code, stdout, stderr } = await inMachine(STACK, HOST.id, argv, { input, limit: 300 });
+  assert.equal(code, 0, `${script}\n${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+/** What Proxmox does when a guest starts: its interface is put on the bridge, by the name that Proxmox gives it. */
+const plugIn = ({ id, vmid, address }: Guest): string => `
+ip netns add ${id}
+ip link add veth${vmid}i0 type veth peer name eth0 netns ${id}
+ip link set veth${vmid}i0 master vmbr1 up
+ip -n ${id} address add ${address}/${address.startsWith("10.") ? 24 : 32} dev eth0
+ip -n ${id} link set lo up
+ip -n ${id} link set eth0 up
+ip -n ${id} route add ${GATEWAY} dev eth0 2>/dev/null || true
+ip -n ${id} route add default via ${GATEWAY} dev eth0`;
+
+/** Says to whoever calls from which address it is called, until the test ends. */
+function mirror(argv: readonly string[], protocol: "TCP" | "UDP", port: number) {
+  const listen = `${protocol}-LISTEN:${port},fork,reuseaddr`;
+  const [command = "", ...rest] = [...argv, "socat", "-t", "5", listen, "SYSTEM:echo $SOCAT_PEERADDR"];
+  return spawn(command, rest, { stdio: "ignore" });
+}
+
+/** What a guest hears when it calls; the error where it hears nothing. */
+async function call(guest: Guest, protocol: "TCP" | "UDP", address: string, port: number): Promise<string> {
+  const socat = `socat -t 3 -T 3 - ${protocol}:${address}:${port},${protocol === "TCP" ? "connect-timeout=2" : "shut-none"}`;
+  const { stdout, stderr } = await inMachine(STACK, HOST.id, [
+    ...["sh", "-c", `echo | timeout 5 ip netns exec ${guest.id} ${socat}`],
+  ]);
+  return stdout.trim() || stderr.trim().split(": ").at(-1) || "silence";
+}
+
+describe("a Proxmox host", { skip: withoutRoot }, () => {
+  const mirrors: ReturnType<typeof mirror>[] = [];
+  let lock: Lock | undefined;
+  let folder = "";
+  let plan: HostPlan;
+
+  /** Makes the host what it is to be; returns the changes. */
+  async function apply(): Promise<string[]> {
+    const { code, stdout, stderr } = await inMachine(STACK, HOST.id, [AGENT, "apply"], {
+      input: plan.bundle,
+      limit: 300,
+    });
+    assert.equal(code, 0, stdout + stderr);
+    return JSON.parse(stdout).changes;
+  }
+
+  before(async () => {
+    await ensurePrerequisites();
+    lock = await lockStack(STACK, "the test of a Proxmox host");
+    await destroyStack(STACK);
+    await openNetwork(STACK, RANGE);
+    await startPackageProxy(STACK);
+    await ensureImage(STACK);
+    folder = mkdtempSync(join(tmpdir(), "farm-proxmox-host-"));
+    await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
+    const publicKey = readFileSync(join(folder, "key.pub"), "utf8").trim();
+    const hostKey = keys.sshHostKey(HOST.id);
+    const machine = { name: HOST.id, address: HOST.address, prefixLength: 24, diskBytes: 3 * 2 ** 30 };
+    await boot(STACK, { ...machine, hostKey, authorizedKeys: [publicKey], fresh: true });
+    await sh(INSTALL_AGENT, agentText);
+    plan = planned(publicKey);
+    await sh(`${AGENT} secrets`, secretsFor(plan, keys));
+    assert.notEqual((await apply()).length, 0);
+    await must("find the routed address", [
+      ...inNamespace(STACK, ["ip", "route", "add", `${db3.address}/32`, "via", HOST.address]),
+    ]);
+    for (const port of [53, 8080]) mirrors.push(mirror(inNamespace(STACK, []), "TCP", port));
+  });
+
+  after(async () => {
+    for (const each of mirrors) each.kill();
+    if (lock === undefined) return;
+    await destroyStack(STACK);
+    lock.release();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("the bridge takes its address with its first guest, and has no outside interface", async () => {
+    assert.equal(await sh("ip -4 -brief address show vmbr1 | awk '{print $3}'"), "");
+    await sh(
+      `apt-get -qqy install --no-install-recommends socat >/dev/null\n${GUESTS.map(plugIn).join("\n")}`,
+    );
+    const address = () => sh("ip -4 -brief address show vmbr1 | awk '{print $3}'");
+    await waitUntil(
+      async () => (await address()) === `${GATEWAY}/24`,
+      10,
+      () => "vmbr1 has no address",
+    );
+    assert.equal(
+      await sh("ls /sys/class/net/vmbr1/brif"),
+      GUESTS.map(({ vmid }) => `veth${vmid}i0`).join("\n"),
+    );
+  });
+
+  test("what a guest declares passes: under its host's address where its own is private, else under its own", async () => {
+    assert.equal(await call(db1, "TCP", OUTSIDE, 53), HOST.address);
+    assert.equal(await call(db3, "TCP", OUTSIDE, 53), db3.address);
+  });
+
+  test("anything else is refused at once, on the host, and counted", async () => {
+    const refused = () =>
+      sh("nft list counter inet farm refused_through | awk '/packets/ {print $2}'").then(Number);
+    const before = await refused();
+    for (const guest of [db1, db3]) assert.match(await call(guest, "TCP", OUTSIDE, 8080), /No route to host/);
+    assert.equal((await refused()) - before, 2);
+  });
+
+  test("guests of one host reach each other as declared, and no further", async () => {
+    const inside = ["nsenter", `--net=/run/netns/${db2.id}`];
+    await sh(`systemd-run -q ${inside.join(" ")} socat -t 5 UDP-LISTEN:51820,fork 'SYSTEM:echo $SOCAT_PEERADDR'
+systemd-run -q ${inside.join(" ")} socat -t 5 TCP-LISTEN:3306,fork 'SYSTEM:echo $SOCAT_PEERADDR'`);
+    await waitUntil(
+      async () => (await call(db2, "TCP", db2.address, 3306)) === db2.address,
+      10,
+      () => "db2 does not listen",
+    );
+    assert.equal(await call(db1, "UDP", db2.address, 51_820), db1.address);
+    assert.match(await call(db1, "TCP", db2.address, 3306), /timed out|in progress/);
+  });
+
+  test("a guest is heard under its own address alone", async () => {
+    const foreign = "10.91.7.99";
+    await sh(`ip -n ${db1.id} address add ${foreign}/24 dev eth0`);
+    const from = (address: string) =>
+      inMachine(STACK, HOST.id, [
+        ...["ip", "netns", "exec", db1.id, "ping", "-c", "1", "-W", "1", "-I", address, GATEWAY],
+      ]);
+    assert.equal((await from(db1.address)).code, 0);
+    assert.notEqual((await from(foreign)).code, 0);
+  });
+
+  test("nobody outside calls a guest, or sees its MAC address", async () => {
+    await must("know a way", inNamespace(STACK, ["ip", "route", "add", "10.91.7.0/24", "via", HOST.address]));
+    for (const { address } of [db2, db3]) {
+      const { stdout, code } = await runInNamespace(STACK, [
+        ...["timeout", "2", "bash", "-c", `</dev/tcp/${address}/3306`],
+      ]);
+      assert.notEqual(code, 0, stdout);
+    }
+    const seen = await must("see", inNamespace(STACK, ["bridge", "fdb", "show", "br", BRIDGE]));
+    for (const { id } of GUESTS) {
+      const mac = await sh(`ip -n ${id} -brief link show eth0 | awk '{print $3}'`);
+      assert.match(mac, /^(\w\w:){5}\w\w$/);
+      assert.doesNotMatch(seen, new RegExp(mac, "i"));
+    }
+  });
+
+  test("applied again, with guests at work, changes nothing", async () => {
+    assert.deepEqual(await apply(), []);
+    assert.equal(await call(db1, "TCP", OUTSIDE, 53), HOST.address);
+  });
+
+  proxmoxSettings(sh);
+});
