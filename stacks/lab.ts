@@ -24,7 +24,8 @@ export const lab: FarmDeclaration = {
       title: { en: "Zhelezo 1, Hetzner SB35", ru: "Железо 1, Hetzner SB35" },
       site: "fsn1",
       // Intel Core i7-3930: six cores, two threads each.
-      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 12 },
+      // The names of its disks are not known yet: `farm rebuild zhelezo1 --check` tells them, and nothing is installed before.
+      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 12, hardware: { nic: "82579LM" } },
       mesh: "10.80.0.1",
       memory: "64 GB",
       disk: "3 TB",

@@ -68,7 +68,13 @@ export const prod: FarmDeclaration = {
       title: { en: "Zhelezo 2, Hetzner dedicated", ru: "Железо 2, выделенный сервер Hetzner" },
       site: "fsn1",
       // Intel Xeon E3-1245: four cores, two threads each.
-      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 8 },
+      // Its disks belong on the ports of the board, not behind the controller. Their names: `farm rebuild zhelezo2 --check`.
+      origin: {
+        kind: "dedicated",
+        hypervisor: "proxmox",
+        cores: 8,
+        hardware: { nic: "82574L", raidController: "9260-4i" },
+      },
       mesh: "10.81.0.1",
       memory: "32 GB",
       disk: "3 TB",

@@ -1,5 +1,6 @@
 /** Where a host comes from, what it is made of, and what it costs. */
 import { z } from "zod";
+import { hardwareSchema } from "./hardware.ts";
 import { id, ipv4, price, size, title } from "./words.ts";
 
 const cores = z.int().min(1);
@@ -14,6 +15,7 @@ const dedicated = z.strictObject({
   hypervisor: z.enum(["proxmox"]).optional(),
   /** Threads that its processor runs at once: what guests share. */
   cores: cores.default(1),
+  hardware: hardwareSchema.optional(),
 });
 
 /** An LXC container on one of our Proxmox hosts. */

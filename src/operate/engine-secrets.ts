@@ -1,5 +1,6 @@
 /** The secret settings of a stack, which only the engine can read. */
 import { join } from "node:path";
+import type { RobotCredentials } from "../machines/robot/service.ts";
 import { FarmError } from "../shell/errors.ts";
 import type { Settings } from "../shell/stack.ts";
 import { lastLines, type Result, run } from "../twin/machines/run.ts";
@@ -32,15 +33,40 @@ async function askEngine(stack: string): Promise<Result> {
   }
 }
 
-/**
- * Master key and, where one is configured, private key of a stack, as `pulumi config` tells them. Throws a FarmError
- * with the engine's own words when it is not there or refuses.
- */
-export async function engineSecrets(stack: string): Promise<Settings> {
+/** The secrets of a stack that the engine has, by their names without `farms:`. Throws a FarmError as engineSecrets does. */
+async function read(stack: string, names: readonly string[]): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await askEngine(stack);
   // Only the error stream is quoted: the other one may hold the secrets themselves.
   if (code !== 0) throw cannotRead(stack, lastLines(stderr, 3) || `pulumi ended with ${code}`);
   const config: Record<string, { value?: string }> = JSON.parse(stdout);
-  const found = SECRETS.map((name) => [name, config[`farms:${name}`]?.value] as const);
-  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = config[`farms:${name}`]?.value;
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/**
+ * Master key and, where one is configured, private key of a stack, as `pulumi config` tells them. Throws a FarmError
+ * with the engine's own words when it is not there or refuses.
+ */
+export function engineSecrets(stack: string): Promise<Settings> {
+  return read(stack, SECRETS);
+}
+
+/**
+ * User and password of Hetzner Robot's web service for a stack. Throws a FarmError: as engineSecrets does, and with exit code 2
+ * when they are not there.
+ */
+export async function robotCredentials(stack: string): Promise<RobotCredentials> {
+  const { robot = "" } = await read(stack, ["robot"]);
+  const colon = robot.indexOf(":");
+  if (colon < 1 || colon === robot.length - 1)
+    throw new FarmError(
+      `farms:robot of stack ${stack} ${robot === "" ? "is missing" : "is not of the form USER:PASSWORD"}`,
+      `make a user in Robot (Settings, "Web service and app settings"), then: pulumi config set --stack ${stack} --secret farms:robot, and type USER:PASSWORD`,
+      2,
+    );
+  return { user: robot.slice(0, colon), password: robot.slice(colon + 1) };
 }

@@ -1,68 +1,113 @@
 /** What it means to lose a host with its disk, and how it is made anew. */
-import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
-import type { Cluster, Host, Inventory } from "../inventory/schema.ts";
-import { FarmError } from "../shell/errors.ts";
+import { guestsOf } from "../inventory/capacity.ts";
+import { isHypervisor } from "../inventory/machines.ts";
+import type { Host, Inventory } from "../inventory/schema.ts";
+import { type Step, stepsOf } from "../machines/proxmox-install/steps.ts";
 import { namedHost } from "./farm.ts";
+import { type Loss, lossesOf } from "./losses.ts";
 
-/** One thing that is on a host: what goes with it, and where it comes from again. */
-interface Loss {
-  readonly lost: string;
-  readonly back: string;
-}
+const numbered = (lines: readonly string[]): string[] =>
+  lines.map((line, index) => `  ${index + 1}. ${line}`);
 
-const either = (names: readonly string[]): string =>
-  names.length > 0 ? names.join(" or ") : "nobody: there is no other copy, only a backup";
+const told = (losses: readonly Loss[], indent = "  "): string[] =>
+  losses.map(({ lost, back }) => `${indent}lost: ${lost}\n${indent}back: ${back}`);
 
-function lossOfCluster(cluster: Cluster, id: string): Loss {
-  const others = dataHostsOf(cluster).filter((other) => other !== id);
-  if (!dataHostsOf(cluster).includes(id))
-    return { lost: `its vote in ${cluster.id}`, back: "it joins the other votes anew" };
-  const vote = cluster.members.includes(id) ? " and its vote" : "";
-  return { lost: `its copy of the data of ${cluster.id}${vote}`, back: `a full copy from ${either(others)}` };
-}
+/** The engine can't see that a machine is another; it would take all that it has done there for done. */
+const forget = (what: string): string =>
+  `take ${what} out of the engine's state, which still takes it for done (pulumi stack --show-urns, pulumi state delete: that touches no machine)`;
 
-/** All that a guest has, in the order in which it comes back. */
-function lossesOf({ clusters, applications, edge }: Inventory, host: Host): Loss[] {
+function guestText(inventory: Inventory, host: Host, parent: string, vmid: number): string[] {
+  const { id } = host;
   return [
-    {
-      lost: "its system, with its own keys",
-      back: "this program: packages, files and units by its bundle, keys from the master key, so nobody has to learn new ones",
-    },
-    ...clusters.filter((c) => partsOf(c).includes(host.id)).map((cluster) => lossOfCluster(cluster, host.id)),
-    ...applications
-      .filter((a) => a.nodes.includes(host.id))
-      .map((a) => ({
-        lost: `its node of ${a.id}; ${a.nodes.length - 1} other(s) serve meanwhile`,
-        back: `packages; content and sessions are in ${a.database.cluster}`,
-      })),
-    ...(edge.hosts.includes(host.id)
-      ? [{ lost: "its way in for users, with its certificates", back: "certificates are made anew" }]
-      : []),
+    `${id}, guest ${vmid} of ${parent}`,
+    ...told(lossesOf(inventory, host)),
+    "What to do",
+    ...numbered([
+      `in stacks/${inventory.stack}.ts write generations: { "machine/${id}": ${host.machine + 1} }, and nothing else: one machine a run`,
+      `farm diff HEAD ${inventory.stack} shows what that changes; pulumi preview too`,
+      `pulumi up: ${parent} asks ${id}, if it still runs, whether the others can do without it; then guest ${vmid} is destroyed with its disk and made anew; the run ends when ${id} is at work again`,
+    ]),
+  ];
+}
+
+const indented = (text: string): string =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => `       ${line}`.trimEnd())
+    .join("\n");
+
+function stepText({ what, where, how, harm, ends }: Step, index: number): string {
+  return [
+    `  ${index + 1}. ${where}: ${what}`,
+    ...(harm ? [`     DESTRUCTIVE: ${harm}`] : []),
+    indented(how),
+    `     ends when: ${ends}`,
+  ].join("\n");
+}
+
+/** The steps that the program does itself, all of them, and what is to be done before and after. */
+function proxmoxText(inventory: Inventory, host: Host): string[] {
+  const { id } = host;
+  const guests = guestsOf(inventory, id);
+  const gone = [id, ...guests.map((guest) => guest.id)];
+  const hardware = host.origin.kind === "dedicated" ? host.origin.hardware : undefined;
+  const disks = hardware?.disks;
+  const stack = `--stack ${inventory.stack}`;
+  return [
+    `${id}, a whole server with Proxmox VE, and with it its guests: ${guests.map((guest) => guest.id).join(", ") || "none"}`,
+    ...told(lossesOf(inventory, host, gone)),
+    ...guests.flatMap((guest) => [`  ${guest.id}`, ...told(lossesOf(inventory, guest, gone), "    ")]),
+    ...(disks
+      ? []
+      : [
+          `Not yet: the names of its disks are not declared, and without them nothing is written. farm rebuild ${id} --check ${stack} tells them`,
+        ]),
+    `What farm rebuild ${id} ${stack} --execute --confirm ${id} does; interrupted, it is run again`,
+    ...stepsOf(host, inventory, disks ?? ["DISK1", "DISK2"]).map(stepText),
+    "What is left to do then",
+    ...numbered([
+      forget(`${id} and its guests`),
+      `pulumi up: ${id} gets its bundle and makes its guests, each with an empty disk`,
+      "where no other copy is left, the data come back from backups",
+    ]),
+  ];
+}
+
+/** A machine that its provider installs at a person's word. */
+function byHandText(inventory: Inventory, host: Host): string[] {
+  const { id, origin } = host;
+  const where =
+    origin.kind === "vps"
+      ? "Contabo's customer control panel: Reinstall, Debian 13, with your SSH key"
+      : "its provider's panel: install Debian 13 anew on the same machine, with your SSH key";
+  const made = origin.kind === "droplet" || origin.kind === "hcloud";
+  return [
+    `${id}, ${origin.kind} at ${host.site}`,
+    ...told(lossesOf(inventory, host)),
+    `What to do: the program does not make it anew yet${made ? "; generations are for guests alone, and the engine refuses to replace it" : ""}`,
+    ...numbered([
+      `${where}; all that is on its disk is lost`,
+      `read its SSH host key on the provider's console, then: farm bootstrap ${id} --stack ${inventory.stack} --host-key 'ssh-ed25519 AAAA…'`,
+      forget(id),
+      `pulumi config set --path 'farms:adopt[${inventory.adopt.length}]' ${id}, unless it is there: a machine that the program did not make is only looked at otherwise`,
+      "pulumi up",
+    ]),
   ];
 }
 
 /**
- * Tells what is lost with a host, what comes back from where, and what to do. Throws a FarmError (exit code 2) when there
- * is no such host, or when it is none that the program makes anew.
+ * Tells what is lost with a host, what comes back from where, and what to do; asks nobody. Throws a FarmError (exit code 2)
+ * when there is no such host.
  */
 export function rebuildText(inventory: Inventory, id: string): string {
   const host = namedHost({ inventory }, id);
-  if (host.origin.kind !== "guest")
-    throw new FarmError(
-      `${id} is no guest of a Proxmox host: the program does not make machines of kind "${host.origin.kind}" anew yet`,
-      "let its provider install Debian 13 on it, or Proxmox VE 9, and run the program",
-      2,
-    );
-  const steps = [
-    `in stacks/${inventory.stack}.ts write generations: { "machine/${id}": ${host.machine + 1} }, and nothing else: one machine a run`,
-    `farm diff HEAD ${inventory.stack} shows what that changes; pulumi preview too`,
-    `pulumi up: ${host.origin.parent} asks ${id}, if it still runs, whether the others can do without it; then guest ${host.origin.vmid} is destroyed with its disk and made anew; the run ends when ${id} is at work again`,
-  ];
-  return [
-    `${id}, guest ${host.origin.vmid} of ${host.origin.parent}`,
-    ...lossesOf(inventory, host).map(({ lost, back }) => `  lost: ${lost}\n  back: ${back}`),
-    "What to do",
-    ...steps.map((step, index) => `  ${index + 1}. ${step}`),
-    "",
-  ].join("\n");
+  const { origin } = host;
+  const lines =
+    origin.kind === "guest"
+      ? guestText(inventory, host, origin.parent, origin.vmid)
+      : isHypervisor(origin)
+        ? proxmoxText(inventory, host)
+        : byHandText(inventory, host);
+  return `${lines.join("\n")}\n`;
 }

@@ -1,5 +1,6 @@
 /** The command line. Each command's work is imported when it is asked for, so that `plan` stays quick. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { RebuildOptions } from "../operate/rebuild-command.ts";
 import { FarmError } from "./errors.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 
@@ -60,13 +61,26 @@ program
 
 program
   .command("rebuild")
-  .description("what is lost with a host and its disk, what comes back from where, and how; changes nothing")
+  .description(
+    "what is lost with a host and its disk, what comes back from where, and every step; changes nothing without --execute",
+  )
   .argument("<host>")
   .option("--stack <stack>", "the stack", DEFAULT_STACK)
-  .action(async (host: string, options: { stack: string }) => {
-    const { previewPlan } = await import("./stack.ts");
-    const { rebuildText } = await import("../operate/rebuild.ts");
-    process.stdout.write(rebuildText(previewPlan(options.stack).inventory, host));
+  .addOption(
+    new Option(
+      "--check",
+      "ask a whole server what it is made of and compare; exit code 1 if anything differs",
+    ).conflicts("execute"),
+  )
+  .option("--execute", "install Proxmox VE on a whole server, over all that is on its disks")
+  .option("--confirm <host>", "its name once more; nothing is executed without")
+  .option(
+    "--rescue-key <line>",
+    "the SSH host key of the rescue system, read on its console, where Robot names none",
+  )
+  .action(async (host: string, options: RebuildOptions) => {
+    const { rebuild } = await import("../operate/rebuild-command.ts");
+    process.exitCode = await rebuild(host, options);
   });
 
 program

@@ -25,6 +25,15 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
     [["drill", "kill", "--runs", "0"], /write a number from 1 on/],
     [["drill", "all", "--target", "db1"], /each drill has targets of its own/],
     [["twin", "dance"], /unknown command 'dance'/],
+    [
+      ["rebuild", "zhelezo1", "--execute", "--confirm", "zhelezo1"],
+      /names of zhelezo1's disks are not declared/,
+    ],
+    [["rebuild", "zhelezo2", "--stack", "prod", "--execute"], /disks are not declared; nothing was touched/],
+    [["rebuild", "db1", "--execute", "--confirm", "db1"], /db1 is no server of ours/],
+    [["rebuild", "zhelezo1", "--confirm", "zhelezo1"], /--confirm says yes to --execute, which is not there/],
+    [["rebuild", "zhelezo1", "--check", "--execute"], /'--check' cannot be used with option '--execute'/],
+    [["rebuild", "zhelezo1", "--check"], /192\.0\.2\.1 of host zhelezo1 is an example/],
     [["history"], /missing required argument 'host'/],
     [["history", "db1"], /192\.0\.2\.1 of host zhelezo1 is an example/],
     [["rollback", "db1", "--stack", "nowhere"], /no stack "nowhere" is declared/],
@@ -35,6 +44,12 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
     assert.deepEqual([status, stdout], [2, ""], argv.join(" "));
     assert.match(stderr, message);
   }
+});
+
+test("what a rebuild would do is told without engine, password or network", () => {
+  const { status, stdout } = farm("rebuild", "zhelezo2", "--stack", "prod");
+  assert.equal(status, 0);
+  assert.match(stdout, /DESTRUCTIVE: destroys everything on DISK1 and DISK2/);
 });
 
 test("drills are listed without root", () => {

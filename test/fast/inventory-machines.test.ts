@@ -36,6 +36,36 @@ const refusedOfMachines: [string, Change, RegExp][] = [
     /zhelezo1 has 12 of cores for guests \(as threads of its processor\), its 10 guests are promised 13;/,
   ],
   [
+    "a disk by a name that changes",
+    (farm) => {
+      Object.assign(host(farm, "zhelezo1").origin, { hardware: { nic: "82579LM", disks: ["sda", "sdb"] } });
+    },
+    /hosts\[0\] \(zhelezo1\)\.origin\.hardware\.disks\[0\]: write a whole disk's name under \/dev\/disk\/by-id/,
+  ],
+  [
+    "a partition, and something for the shell, in place of a disk",
+    (farm) => {
+      const disks = ["ata-X_1-part1", "ata-X_2; reboot"];
+      Object.assign(host(farm, "zhelezo1").origin, { hardware: { nic: "82579LM", disks } });
+    },
+    /disks\[0\]: write a whole disk's name.*\n.*disks\[1\]: write a whole disk's name/,
+  ],
+  [
+    "one disk for a mirror",
+    (farm) => {
+      Object.assign(host(farm, "zhelezo1").origin, { hardware: { nic: "82579LM", disks: ["ata-X_1"] } });
+    },
+    /hardware\.disks: write the names of two disks: ZFS mirrors over both/,
+  ],
+  [
+    "one disk twice",
+    (farm) => {
+      const disks = ["ata-X_1", "ata-X_1"];
+      Object.assign(host(farm, "zhelezo1").origin, { hardware: { nic: "82579LM", disks } });
+    },
+    /hardware\.disks: write two disks: these are one/,
+  ],
+  [
     "a machine without a price",
     (farm) => {
       delete host(farm, "zhelezo1").price;

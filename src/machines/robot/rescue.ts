@@ -11,6 +11,8 @@ const rescue = z.object({
   /** Of root, while the rescue system is active; a secret. */
   password: z.string().nullable(),
   authorized_key: z.array(keyReference),
+  /** The SSH host keys that it shows, by their MD5 fingerprints. */
+  host_key: z.array(z.object({ key: z.object({ fingerprint: z.string() }) })),
 });
 
 const key = z.object({

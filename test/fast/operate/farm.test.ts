@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, beforeEach } from "node:test";
-import { engineSecrets } from "../../../src/operate/engine-secrets.ts";
+import { engineSecrets, robotCredentials } from "../../../src/operate/engine-secrets.ts";
 import { openFarm } from "../../../src/operate/farm.ts";
 
 const path = process.env.PATH;
@@ -46,6 +46,21 @@ cat <<'END'
   "farms:addresses": { "value": "{\\"db1\\":\\"10.0.0.1\\"}", "objectValue": { "db1": "10.0.0.1" }, "secret": false } }
 END`);
   assert.deepEqual(await engineSecrets("lab"), { masterKey: "a key" });
+});
+
+test("Robot's user and password are one secret of the stack", async () => {
+  const answers = (value: string) =>
+    pulumiIs(`echo '{ "farms:robot": { "value": "${value}", "secret": true } }'`);
+  answers("#ws+farm:pass:word");
+  assert.deepEqual(await robotCredentials("lab"), { user: "#ws+farm", password: "pass:word" });
+  answers("tell-nobody");
+  await assert.rejects(robotCredentials("lab"), (error: Error & { exitCode?: number }) => {
+    assert.match(error.message, /farms:robot of stack lab is not of the form USER:PASSWORD/);
+    assert.doesNotMatch(`${error.stack}`, /tell-nobody/);
+    return error.exitCode === 2;
+  });
+  pulumiIs("echo '{}'");
+  await assert.rejects(robotCredentials("lab"), { message: /farms:robot of stack lab is missing/ });
 });
 
 test("an engine that refuses is quoted, but for what it may have printed of the secrets", async () => {

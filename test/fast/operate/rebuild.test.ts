@@ -35,20 +35,49 @@ test("a vote, a node and an edge lose what is theirs", () => {
   assert.match(rebuildText(inventory, "edge1"), /lost: its way in for users/);
 });
 
-test("what the program does not make anew is refused, with what to do instead", () => {
-  const refused = (id: string, inventory = labInventory()) => {
-    try {
-      return rebuildText(inventory, id);
-    } catch (error) {
-      return `${(error as Error).message} ${(error as { remedy?: string }).remedy}`;
-    }
-  };
+test("with a Proxmox host its guests are lost, and copies that stand on them are none", () => {
+  const text = rebuildText(labInventory(), "zhelezo1");
+  assert.match(text, /^zhelezo1, a whole server with Proxmox VE, and with it its guests: db1, db2, .*web2\n/);
   assert.match(
-    refused("zhelezo1"),
-    /zhelezo1 is no guest of a Proxmox host: .*kind "dedicated" anew yet.*Proxmox VE 9/,
+    text,
+    / {2}db2\n(.*\n){2} {4}lost: its copy of the data of mariadb and its vote\n {4}back: a backup: there is no other copy\n/,
   );
-  assert.match(refused("contabo-de1", prodInventory()), /kind "vps"/);
-  assert.match(refused("nobody"), /has no host "nobody" name one of: db1/);
+  assert.match(text, /lost: its node of pravka; 0 other\(s\) serve meanwhile/);
+  const prod = rebuildText(prodInventory(), "zhelezo2");
+  assert.match(prod, /back: a full copy from contabo-de1\n/);
+  assert.match(prod, /its node of pravka; 1 other\(s\) serve meanwhile/);
+});
+
+test("every step of an installation is told, what is destructive too, and that disks have no names yet", () => {
+  const text = rebuildText(labInventory(), "zhelezo1");
+  assert.match(
+    text,
+    /Not yet: the names of its disks are not declared, .* farm rebuild zhelezo1 --check --stack lab tells them\n/,
+  );
+  assert.match(text, /farm rebuild zhelezo1 --stack lab --execute --confirm zhelezo1 does/);
+  for (const [index, what] of ["find zhelezo1", "have it boot", "reset zhelezo1"].entries())
+    assert.match(text, new RegExp(`\n  ${index + 1}\\. Robot: ${what}`));
+  assert.match(
+    text,
+    /9\. .*: install Proxmox VE .*\n {5}DESTRUCTIVE: destroys everything on DISK1 and DISK2\n/,
+  );
+  assert.match(text, /\n {2}12\. the installed system: first contact\n/);
+  assert.doesNotMatch(text, /PRIVATE KEY/);
+});
+
+test("what the program does not make anew is told how a person does it", () => {
+  const vps = rebuildText(prodInventory(), "contabo-de1");
+  assert.match(vps, /^contabo-de1, vps at contabo-de\n/);
+  assert.match(vps, /a full copy from db1 or db2\n/);
+  assert.match(vps, /What to do: the program does not make it anew yet\n {2}1\. Contabo's .*Debian 13/);
+  assert.match(vps, /farm bootstrap contabo-de1 --stack prod --host-key/);
+  const droplet = rebuildText(prodInventory(), "do-nyc1-b");
+  assert.match(droplet, /does not make it anew yet; generations are for guests alone/);
+  assert.throws(() => rebuildText(labInventory(), "nobody"), {
+    exitCode: 2,
+    message: /has no host "nobody"/,
+    remedy: /name one of: db1/,
+  });
 });
 
 test("a machine's generation is known for guests alone", () => {

@@ -1,0 +1,30 @@
+/** What the installed server runs once, at its first boot on the real hardware. */
+import type { Inventory } from "../../inventory/schema.ts";
+import type { KeyPair } from "../../plan/keys.ts";
+import { HOST_KEY } from "../../roles/base.ts";
+import { administratorKeys, firstContact } from "../user-data.ts";
+
+/** The mark by which the agent knows a machine that was made for the farm (src/host/agent/state.py). */
+export const FRESH = "/var/lib/farm/fresh";
+
+const written = (path: string, mode: string, content: string): string =>
+  `cat >${path} <<'END'\n${content.trimEnd()}\nEND\nchmod ${mode} ${path}`;
+
+/**
+ * The script: gives the server the SSH host key by which the farm knows it, and marks it as made for the farm. It has that private
+ * key, so it removes itself; whoever passes it on keeps it a secret. Proxmox's own service runs it again if it fails.
+ * The administrators' keys are the installer's work: Proxmox keeps root's in its own file system.
+ */
+export function firstBoot(hostKey: KeyPair, inventory: Inventory): string {
+  const { write_files } = firstContact(hostKey, administratorKeys(inventory));
+  return `#!/bin/sh
+set -eu
+umask 077
+${written(HOST_KEY, "0600", hostKey.privateKey)}
+${written(`${HOST_KEY}.pub`, "0644", hostKey.publicKey)}
+${write_files.map(({ path, permissions, content }) => written(path, permissions, content)).join("\n")}
+mkdir -p ${FRESH.slice(0, FRESH.lastIndexOf("/"))}
+touch ${FRESH}
+rm "$0"
+`;
+}
