@@ -1,4 +1,5 @@
 /** What a Proxmox host has for its guests, and what they take. */
+import { mountsOf } from "./machines.ts";
 import type { Host, Inventory } from "./schema.ts";
 
 const GB = 1e9;
@@ -39,7 +40,7 @@ export function takenBy(guests: readonly Host[]): Resources {
   const sum = (of: (guest: Host) => number): number => guests.reduce((total, guest) => total + of(guest), 0);
   return {
     memory: sum((g) => g.memory),
-    disk: sum((g) => g.disk),
+    disk: sum((g) => mountsOf(g.origin).reduce((total, mount) => total + mount.size, g.disk)),
     cores: sum(({ origin }) => (origin.kind === "guest" ? origin.cores : 0)),
   };
 }

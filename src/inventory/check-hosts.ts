@@ -1,7 +1,7 @@
 /** What must hold of hosts: where they are, what they stand on, what they cost. */
 import { checkCapacity } from "./capacity.ts";
 import { doubles } from "./doubles.ts";
-import { existsAtProvider, isHypervisor } from "./machines.ts";
+import { existsAtProvider, isHypervisor, isVm, mountsOf } from "./machines.ts";
 import type { Host, Inventory } from "./schema.ts";
 
 function checkGuest(inventory: Inventory, guest: Host, parentId: string): string[] {
@@ -24,6 +24,25 @@ function checkNumbers(guests: readonly Host[]): string[] {
   return doubles(guests, vmid, (h) => h.id).map(
     ([number, names]) =>
       `guests ${names.join(" and ")} have one number (${number.split(" ")[1]} on ${number.split(" ")[0]}); numbers are unique on a Proxmox host`,
+  );
+}
+
+/** Mounts are a container's, and each has a place of its own: one below another would hide behind it or hide its files. */
+function checkMounts({ id, origin }: Host): string[] {
+  const paths = mountsOf(origin).map(({ path }) => path);
+  if (isVm(origin) && paths.length > 0)
+    return [
+      `guest ${id} is a VM and has mounts; a VM has its disk alone: make that larger, or write type: "lxc"`,
+    ];
+  return paths.flatMap((path, index) =>
+    paths
+      .slice(index + 1)
+      .filter((other) => `${path}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${path}/`))
+      .map((other) =>
+        other === path
+          ? `guest ${id} has two mounts at ${path}; give each its own path`
+          : `guest ${id} has mounts at ${path} and ${other}, one in the other; give each its own path`,
+      ),
   );
 }
 
@@ -73,6 +92,7 @@ export function checkHosts(inventory: Inventory): string[] {
       host.origin.kind === "guest" ? checkGuest(inventory, host, host.origin.parent) : [],
     ),
     ...checkNumbers(guests),
+    ...guests.flatMap(checkMounts),
     ...inventory.hosts.flatMap((host) => checkPrice(inventory, host)),
     ...checkImports(inventory),
     ...checkCapacity(inventory),

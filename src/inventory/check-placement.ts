@@ -1,6 +1,7 @@
 /** What must hold of clusters: a quorum that survives a loss, its members near each other, on what can be fenced. */
 import { partsOf, votersOf } from "./clusters.ts";
 import { doubles } from "./doubles.ts";
+import { isVm } from "./machines.ts";
 import type { Cluster, Host, Inventory } from "./schema.ts";
 
 function roundTrip(inventory: Inventory, a: string, b: string): number | undefined {
@@ -108,15 +109,16 @@ function checkDistances(
   });
 }
 
-/** Fencing by Proxmox needs a Proxmox host under every member. */
+/** Fencing by Proxmox needs a container on a Proxmox host as every member: that is what is stopped. */
 function checkFencing(cluster: Cluster, members: readonly Host[]): string[] {
   if (cluster.software !== "postgresql" || cluster.fencing === "none") return [];
   return members
-    .filter((member) => member.origin.kind !== "guest")
-    .map(
-      ({ id }) =>
-        `cluster ${cluster.id} is fenced by Proxmox, but its member ${id} is no guest of a Proxmox host; write fencing: "none", or make ${id} a guest`,
-    );
+    .filter(({ origin }) => origin.kind !== "guest" || isVm(origin))
+    .map(({ id, origin }) => {
+      const wrong = isVm(origin) ? "is a VM" : "is no guest of a Proxmox host";
+      const right = isVm(origin) ? "a container" : "a guest";
+      return `cluster ${cluster.id} is fenced by Proxmox, but its member ${id} ${wrong}; write fencing: "none", or make ${id} ${right}`;
+    });
 }
 
 /** What is wrong with the clusters' placement, as sentences for people. */

@@ -50,7 +50,14 @@ function works({ clusters, applications }: Farm, id: string): number {
 }
 
 const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
+const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : 1);
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+
+/** Mounts are known by their paths. */
+const inMountsOrder = (host: Host): Host =>
+  host.origin.kind === "guest"
+    ? { ...host, origin: { ...host.origin, mounts: host.origin.mounts.toSorted(byPath) } }
+    : host;
 
 const inNeedsOrder = <T extends { extensions: string[] }>(needs: T): T => ({
   ...needs,
@@ -66,7 +73,7 @@ function inOrder(inventory: Inventory): Inventory {
   return {
     ...inventory,
     sites: inventory.sites.toSorted(byId),
-    hosts: inventory.hosts.toSorted(byId),
+    hosts: inventory.hosts.map(inMountsOrder).sort(byId),
     clusters: inventory.clusters
       .map((cluster) =>
         cluster.software === "postgresql"

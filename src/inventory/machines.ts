@@ -18,12 +18,33 @@ const dedicated = z.strictObject({
   hardware: hardwareSchema.optional(),
 });
 
-/** An LXC container on one of our Proxmox hosts. */
+/** How many snapshots of each kind are kept; the oldest goes when the next is made. */
+const snapshots = z.strictObject({
+  hourly: z.int().min(0).default(24),
+  daily: z.int().min(0).default(30),
+  monthly: z.int().min(0).default(3),
+});
+
+/** Files of a container that have a volume of their own, with a size of its own. They outlive what else is on its disk. */
+const mount = z.strictObject({
+  path: z
+    .string()
+    .regex(/^(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/, "write the full path of a directory such as /srv/files"),
+  size,
+  snapshots: snapshots.prefault({}),
+});
+
+/** A container or a virtual machine on one of our Proxmox hosts. */
 const guest = z.strictObject({
   kind: z.literal("guest"),
+  /** A container (LXC) shares the kernel of its Proxmox host, and is the rule; a VM has its own. */
+  type: z.enum(["lxc", "vm"]).default("lxc"),
   parent: id,
   vmid: z.int().min(100).max(999_999_999),
   cores: cores.default(1),
+  /** After a boot of its Proxmox host guests start by this number, and those without one last. */
+  startOrder: z.int().min(0).optional(),
+  mounts: z.array(mount).default([]),
 });
 
 /** A virtual server for which there is no Pulumi package (Contabo). It exists before the program runs. */
@@ -55,10 +76,16 @@ const hcloud = z.strictObject({
 export const originSchema = z.discriminatedUnion("kind", [dedicated, guest, vps, droplet, hcloud]);
 
 type Origin = z.output<typeof originSchema>;
+export type Mount = z.output<typeof mount>;
 
 /** Whether guests can stand on a host of this origin. */
 export const isHypervisor = (origin: Origin): boolean =>
   origin.kind === "dedicated" && origin.hypervisor !== undefined;
+
+export const isVm = (origin: Origin): boolean => origin.kind === "guest" && origin.type === "vm";
+
+/** The mounts of a guest; none of what is no guest. */
+export const mountsOf = (origin: Origin): readonly Mount[] => (origin.kind === "guest" ? origin.mounts : []);
 
 /** Whether it is at a cloud provider already, to be taken over and never made. */
 export const existsAtProvider = (origin: Origin): boolean => "exists" in origin && origin.exists;

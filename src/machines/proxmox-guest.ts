@@ -3,10 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Connection } from "../host/connection.ts";
 import { isPrivate, written } from "../inventory/addresses.ts";
 import { hostOf } from "../inventory/load.ts";
+import { isVm } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import type { Keys } from "../plan/keys.ts";
 import { GUEST_BRIDGE } from "../roles/guest-network.ts";
 import { GUEST_PROGRAM } from "../roles/hypervisor.ts";
+import { administratorKeys, hostConfig, userData } from "./user-data.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -30,36 +32,44 @@ function networkOf({ id, address }: Host, { guestNetwork }: Host) {
   };
 }
 
-/** The guest as it is declared, as one readable line of options. */
-function options({ host, inventory }: ProxmoxGuestArgs): string {
-  if (host.origin.kind !== "guest") throw new Error(`${host.id} is no guest`);
+const inGib = (bytes: number): number => Math.max(1, Math.round(bytes / GIB));
+
+/** The guest as it is declared, as one readable line of options of guest.py. Throws for a host that is no guest. */
+export function guestOptions(host: Host, inventory: Inventory): string {
+  const { origin } = host;
+  if (origin.kind !== "guest") throw new Error(`${host.id} is no guest`);
   const wanted = {
-    vmid: host.origin.vmid,
+    vmid: origin.vmid,
     hostname: host.id,
-    ...networkOf(host, hostOf(inventory, host.origin.parent)),
-    cores: host.origin.cores,
+    ...networkOf(host, hostOf(inventory, origin.parent)),
+    cores: origin.cores,
     memory: Math.round(host.memory / MIB),
-    disk: Math.round(host.disk / GIB),
+    disk: inGib(host.disk),
     ...(host.machine > 1 ? { generation: host.machine } : {}),
+    ...(origin.type === "vm" ? { type: origin.type } : {}),
+    ...(origin.startOrder === undefined ? {} : { "start-order": origin.startOrder }),
   };
-  return Object.entries(wanted)
-    .map(([key, value]) => `--${key} ${value}`)
-    .join(" ");
+  const mounts = origin.mounts.map(({ path, size }) => ["mount", `${path}=${inGib(size)}`] as const);
+  return [...Object.entries(wanted), ...mounts].map(([key, value]) => `--${key} ${value}`).join(" ");
 }
 
-/** An LXC container on a Proxmox host, made, changed in place and removed by Proxmox's own `pct`. */
+/** What guest.py reads so that the first connection is pinned: a container is given its key, a VM's cloud-init brings it. */
+function firstContact({ host, inventory, keys }: ProxmoxGuestArgs): object {
+  const hostKey = keys.sshHostKey(host.id);
+  return isVm(host.origin)
+    ? { publicKey: hostKey.publicKey, userData: userData(hostConfig(host, inventory, keys)) }
+    : { hostKey, authorizedKeys: administratorKeys(inventory) };
+}
+
+/** A container or VM on a Proxmox host, made, changed in place and removed by Proxmox's own `pct` or `qm`. */
 export class ProxmoxGuest extends pulumi.ComponentResource {
-  /** The running container, which knows its SSH host key and the administrators' keys. */
+  /** The running guest, which knows its SSH host key and the administrators' keys. */
   readonly machine: pulumi.Resource;
 
   constructor(name: string, args: ProxmoxGuestArgs, resourceOptions?: pulumi.ComponentResourceOptions) {
     super("farms:machines:ProxmoxGuest", name, {}, resourceOptions);
-    const ensure = `${GUEST_PROGRAM} ensure ${options(args)}`;
+    const ensure = `${GUEST_PROGRAM} ensure ${guestOptions(args.host, args.inventory)}`;
     const origin = args.host.origin;
-    const firstContact = {
-      hostKey: args.keys.sshHostKey(args.host.id),
-      authorizedKeys: args.inventory.administrators.flatMap((a) => a.keys),
-    };
     this.machine = new remote.Command(
       `${name}-guest`,
       {
@@ -67,7 +77,7 @@ export class ProxmoxGuest extends pulumi.ComponentResource {
         create: ensure,
         update: ensure,
         delete: `${GUEST_PROGRAM} remove --vmid ${origin.kind === "guest" ? origin.vmid : ""}`,
-        stdin: pulumi.secret(JSON.stringify(firstContact)),
+        stdin: pulumi.secret(JSON.stringify(firstContact(args))),
         logging: "stderr",
         addPreviousOutputInEnv: false,
       },

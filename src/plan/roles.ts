@@ -13,6 +13,7 @@ import { base } from "../roles/base.ts";
 import { databaseProxy } from "../roles/database-proxy.ts";
 import { edge } from "../roles/edge.ts";
 import { guestNetwork } from "../roles/guest-network.ts";
+import { guestSnapshots } from "../roles/guest-snapshots.ts";
 import { hypervisor } from "../roles/hypervisor.ts";
 import type { ApplicationRole, RoleContext } from "../roles/role.ts";
 import { web } from "../roles/web.ts";
@@ -57,7 +58,9 @@ export function contributionsOf(context: RoleContext): Contribution[] {
   const clientOf = inventory.clusters.filter((c) => applications.some((a) => a.database.cluster === c.id));
   return [
     base(context),
-    ...(isHypervisor(host.origin) ? [hypervisor(context), guestNetwork(inventory, host)] : []),
+    ...(isHypervisor(host.origin)
+      ? [hypervisor(context), guestNetwork(inventory, host), ...guestSnapshots(context)]
+      : []),
     ...clusterParts(context),
     ...clientOf.flatMap((c) => [databaseProxy(context, c), ...(kindOf(c).client?.(context, c) ?? [])]),
     ...(applications.length > 0 ? [web(context)] : []),

@@ -1,5 +1,5 @@
 /**
- * A Proxmox host: the program that drives `pct` for its guests, and its own settings. Its mirror is scrubbed and trimmed
+ * A Proxmox host: the program that drives `pct` and `qm` for its guests, and its own settings. Its mirror is scrubbed and trimmed
  * monthly by Debian's zfsutils-linux and watched by zed, as they come; the rest is here. The web interface listens on
  * loopback: administrators reach it through SSH.
  */
@@ -10,8 +10,11 @@ import { arcLimit } from "../inventory/capacity.ts";
 import { GUEST_BRIDGE } from "./guest-network.ts";
 import type { HostRole } from "./role.ts";
 
-const PROGRAM = "/usr/local/lib/farm/proxmox";
-export const GUEST_PROGRAM = "/usr/local/lib/farm/guest";
+export const PROGRAMS = "/usr/local/lib/farm";
+const PROGRAM = `${PROGRAMS}/proxmox`;
+export const GUEST_PROGRAM = `${PROGRAMS}/guest`;
+/** Parts of it, which Python finds beside it. */
+const GUEST_MODULES = ["guest_mounts.py", "guest_tool.py", "guest_vm.py"];
 
 const source = (name: string): string =>
   readFileSync(new URL(`./hypervisor/${name}`, import.meta.url), "utf8");
@@ -91,6 +94,7 @@ export const hypervisor: HostRole = ({ host }) => {
     packages: ["ethtool", "python3", "smartmontools"],
     files: [
       program(GUEST_PROGRAM, "guest.py"),
+      ...GUEST_MODULES.map((name) => file(`${PROGRAMS}/${name}`, source(name))),
       ...settled,
       file(unitPath(`${DAILY}.service`), daily),
       file(unitPath(`${DAILY}.timer`), timer),

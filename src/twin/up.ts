@@ -1,8 +1,9 @@
 /** `farm twin up`: from whatever is there to the declared farm, running and healthy. */
 import Table from "cli-table3";
 import { Listr, PRESET_TIMER } from "listr2";
-import { existsAtProvider, isHypervisor } from "../inventory/machines.ts";
+import { existsAtProvider, isHypervisor, isVm } from "../inventory/machines.ts";
 import type { Host } from "../inventory/schema.ts";
+import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
 import { keepSeen } from "./drift.ts";
@@ -34,6 +35,17 @@ interface Context {
 }
 
 const hypervisors = (farm: TwinFarm): Host[] => farm.inventory.hosts.filter((h) => isHypervisor(h.origin));
+
+/** Machines of the twin share this computer's kernel: what is declared to have its own can't be tried here. */
+function refuseVms({ inventory: { hosts } }: TwinFarm): void {
+  const vms = hosts.filter(({ origin }) => isVm(origin)).map(({ id }) => id);
+  if (vms.length > 0)
+    throw new FarmError(
+      `${vms.join(", ")}: declared as VM, and the twin plays containers alone`,
+      'try the rest with type: "lxc" in its origin',
+      2,
+    );
+}
 
 /** Whether a host is there before the program runs, whoever made it. */
 const existsBefore = ({ origin }: Host): boolean =>
@@ -83,6 +95,7 @@ function tasks(stack: string, port: number): Listr<Context> {
         title: "Declaration",
         task: async (context, task) => {
           context.farm = await openTwin(stack);
+          refuseVms(context.farm);
           await refuseBusyPorts(context.farm, port);
           task.title += `: ${context.farm.inventory.hosts.length} hosts`;
         },

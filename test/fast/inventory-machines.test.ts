@@ -66,6 +66,50 @@ const refusedOfMachines: [string, Change, RegExp][] = [
     /hardware\.disks: write two disks: these are one/,
   ],
   [
+    "guests whose mounts need more disk than there is",
+    (farm) => {
+      Object.assign(host(farm, "db1").origin, { mounts: [{ path: "/srv/files", size: "2.3 TB" }] });
+    },
+    /zhelezo1 has 2400\.0 GB of disk for guests \(when a fifth of the pool stays free\), its 10 guests are promised 2480\.0 GB/,
+  ],
+  [
+    "a mount at no path",
+    (farm) => {
+      Object.assign(host(farm, "db1").origin, { mounts: [{ path: "srv/files", size: "1 GB" }] });
+    },
+    /hosts\[1\] \(db1\)\.origin\.mounts\[0\]\.path: write the full path of a directory such as \/srv\/files/,
+  ],
+  [
+    "mounts at one path",
+    (farm) => {
+      const mounts = ["1 GB", "2 GB"].map((size) => ({ path: "/srv/files", size }));
+      Object.assign(host(farm, "db1").origin, { mounts });
+    },
+    /guest db1 has two mounts at \/srv\/files; give each its own path/,
+  ],
+  [
+    "a mount in another",
+    (farm) => {
+      const mounts = ["/srv/files/old", "/srv/files"].map((path) => ({ path, size: "1 GB" }));
+      Object.assign(host(farm, "db1").origin, { mounts });
+    },
+    /guest db1 has mounts at \/srv\/files\/old and \/srv\/files, one in the other; give each its own path/,
+  ],
+  [
+    "a mount of a VM",
+    (farm) => {
+      Object.assign(host(farm, "db1").origin, { type: "vm", mounts: [{ path: "/srv", size: "1 GB" }] });
+    },
+    /guest db1 is a VM and has mounts; a VM has its disk alone: make that larger, or write type: "lxc"/,
+  ],
+  [
+    "a VM that a container's fencing is to stop",
+    (farm) => {
+      Object.assign(host(farm, "pg1").origin, { type: "vm" });
+    },
+    /cluster postgresql is fenced by Proxmox, but its member pg1 is a VM; write fencing: "none", or make pg1 a container/,
+  ],
+  [
     "a machine without a price",
     (farm) => {
       delete host(farm, "zhelezo1").price;
@@ -135,6 +179,19 @@ for (const [name, change, message] of refusedOfMachines)
   test(`refused of machines: ${name}`, () => {
     assert.match(refusal(change), message);
   });
+
+test("mounts beside each other are good, also where one's name begins with the other's", () => {
+  const { hosts } = labInventory((farm) => {
+    const mounts = ["/srv/files-old", "/srv/files"].map((path) => ({ path, size: "1 GB" }));
+    Object.assign(host(farm, "db1").origin, { mounts });
+  });
+  const origin = hosts.find(({ id }) => id === "db1")?.origin;
+  assert(origin?.kind === "guest");
+  assert.deepEqual(origin.mounts, [
+    { path: "/srv/files", size: 1e9, snapshots: { hourly: 24, daily: 30, monthly: 3 } },
+    { path: "/srv/files-old", size: 1e9, snapshots: { hourly: 24, daily: 30, monthly: 3 } },
+  ]);
+});
 
 test("what is conceded is not refused", () => {
   const inventory = labInventory((farm, settings) => {

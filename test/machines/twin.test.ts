@@ -306,7 +306,7 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
         /\nonboot: 1\nostype: debian\nrootfs: local-zfs:subvol-101-disk-0,size=4G\nswap: 512\nunprivileged: 1\n$/,
       );
 
-      await ok("set 101 --memory 256");
+      await ok("set 101 --memory 256 --mp0 local-zfs:1,mp=/srv/a,backup=1");
       await ok("start 101");
       await fails("start 101", 255, /^CT 101 already running\n$/);
       assert.match(await ok("list"), /^VMID +Status +Lock +Name +\n101 +running +guest1 +\n$/);
@@ -319,9 +319,33 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
       await fails("exec 101 -- sh -c 'exit 7'", 7, /^$/);
       assert.match(await ok("exec 101 -- df -B1G --output=size /"), /\n *4\n$/);
 
+      await ok("set 101 --startup order=2 --mp1 local-zfs:1,mp=/srv/b,backup=1");
+      assert.match(await ok("exec 101 -- df -B1M --output=size /srv/a"), /\n *9\d\d\n$/);
+      assert.equal(await ok("exec 101 -- sh -c 'ls -A /srv/b; echo kept >/srv/b/file'"), "");
+      await fails("resize 101 mp1 512M", 255, /^unable to shrink disk size\n$/);
+      await fails("resize 101 mp1 1G", 255, /^disk is already at specified size\n$/);
+      await fails("resize 101 net0 1G", 255, /disk: invalid format/);
+      await ok("resize 101 mp1 2G");
+      await ok("resize 101 rootfs 5G");
+
       await ok("shutdown 101");
       await fails("exec 101 -- true", 255, /^container '101' not running!\n$/);
       await ok("start 101");
+      assert.match(await ok("exec 101 -- df -B1M --output=size /srv/b"), /\n *19\d\d\n$/);
+      assert.match(await ok("exec 101 -- df -B1G --output=size /"), /\n *5\n$/);
+      assert.equal(await ok("exec 101 -- cat /srv/b/file"), "kept\n");
+      assert.match(
+        await ok("config 101"),
+        /\nmp0: local-zfs:subvol-101-disk-1,mp=\/srv\/a,backup=1,size=1G\nmp1: local-zfs:subvol-101-disk-2,mp=\/srv\/b,backup=1,size=2G\n/,
+      );
+      await ok("set 101 --delete mp1,startup");
+      const left = await ok("config 101");
+      assert.match(left, /\nunprivileged: 1\nunused0: local-zfs:subvol-101-disk-2\n$/);
+      assert.doesNotMatch(left, /^(mp1|startup):/m);
+      const file = join(machineLayout(STACK, "guest1").dir, "subvol-101-disk-2.ext4");
+      assert.equal(existsSync(file), true);
+      await ok("set 101 --delete unused0");
+      assert.equal(existsSync(file), false);
       await fails("destroy 101", 255, /unable to destroy CT 101 - container is running/);
       await ok("stop 101");
       await ok("destroy 101 --purge");

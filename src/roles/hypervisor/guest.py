@@ -1,23 +1,29 @@
 #!/usr/bin/env python3
-"""Makes one LXC guest of this Proxmox host as it is declared, by Proxmox's own `pct`; run again, it changes nothing.
+"""Makes one guest of this Proxmox host as it is declared, by Proxmox's own `pct` or `qm`; run again, it changes nothing.
 
-`guest ensure` creates the container if it is missing, brings changed settings up to date, starts it and gives it
+`guest ensure` creates the container or VM if it is missing, brings changed settings up to date, starts it and gives it
 its SSH host key, so that the first connection to it is already pinned. On stdin: JSON with `hostKey` (privateKey,
-publicKey) and `authorizedKeys` (lines). A guest of a higher `--generation` than it was made with is destroyed, with its disk,
-and made anew: when it says itself, by the farm's agent, that the others can do without it, or when it does not run.
-`guest remove` stops and destroys it with its disk.
-Exits 1 with one sentence when `pct` refuses something.
+publicKey) and `authorizedKeys` (lines); of a VM `publicKey` and `userData` (for cloud-init). Disks grow, mounts are
+added and grow; what would lose files is refused. A guest of a higher `--generation` than it was made with is destroyed,
+with its disk, and made anew: when it says itself, by the farm's agent, that the others can do without it, or when it
+does not run.
+`guest remove` stops and destroys it with its disk, but never with mounts that have files of their own.
+Exits 1 with one sentence when that or Proxmox refuses something.
 """
 import argparse
+import functools
 import json
 import os
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
 
+import guest_mounts as mounts
+import guest_vm as vm
+from guest_tool import NAMES, STORAGE, TOOLS, call, changes, kind_of, running, settings, startup
+
 TEMPLATE = "local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst"
-STORAGE = "local-zfs"
 # Seconds; a container boots in two to five.
 BOOT_LIMIT = 60
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
@@ -29,27 +35,7 @@ BEGUN = "/var/lib/farm-guests"
 GENERATION = ".generation"
 AGENT = "/usr/local/sbin/farm-agent"
 
-
-def pct(*arguments, allowed=(0,)):
-    """Runs pct and returns the finished process; ends the program with pct's own words if it fails."""
-    done = subprocess.run(["pct", *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode not in allowed:
-        sys.exit(f"pct {arguments[0]} {arguments[1]} failed: {(done.stderr or done.stdout).strip()}")
-    return done
-
-
-def exists(vmid):
-    return subprocess.run(["pct", "status", str(vmid)], capture_output=True).returncode == 0
-
-
-def running(vmid):
-    return "running" in pct("status", vmid).stdout
-
-
-def settings(vmid):
-    """The container's configuration as pct prints it, `key: value` a line."""
-    lines = pct("config", vmid).stdout.splitlines()
-    return dict(line.split(": ", 1) for line in lines if ": " in line)
+pct = functools.partial(call, "pct")
 
 
 def create(guest, authorized_keys):
@@ -59,7 +45,8 @@ def create(guest, authorized_keys):
         pct("create", guest.vmid, TEMPLATE, "--hostname", guest.hostname, "--memory", guest.memory,
             "--cores", guest.cores, "--rootfs", f"{STORAGE}:{guest.disk}",
             "--net0", written(network(guest)),
-            "--ssh-public-keys", keys.name, "--unprivileged", 1, "--features", "nesting=1", "--onboot", 1)
+            "--ssh-public-keys", keys.name, "--unprivileged", 1, "--features", "nesting=1", "--onboot", 1,
+            *changes({}, {"startup": startup(guest)}), *mounts.options(guest.mount))
 
 
 def network(guest):
@@ -78,15 +65,17 @@ def changed_network(guest, present):
 
 
 def change(guest):
-    """Brings what can change in place up to date; a disk grows by hand."""
-    present = settings(guest.vmid)
-    wanted = {"hostname": guest.hostname, "memory": str(guest.memory), "cores": str(guest.cores)}
-    changed = [part for key, value in wanted.items() if present.get(key) != value for part in (f"--{key}", value)]
+    """Brings what can change in place up to date."""
+    present = settings("lxc", guest.vmid)
+    grown = mounts.growth(guest, present)
+    wanted = {"hostname": guest.hostname, "memory": str(guest.memory), "cores": str(guest.cores), "startup": startup(guest)}
+    changed = changes(present, wanted)
     net0 = changed_network(guest, present["net0"])
     if net0:
         changed += ["--net0", net0]
     if changed:
         pct("set", guest.vmid, *changed)
+    mounts.grow(guest, grown)
 
 
 def push(vmid, text, path, mode):
@@ -139,44 +128,87 @@ def keep_generation(vmid, generation):
     os.rename(f"{path}.new", path)
 
 
-def give_up(guest):
+def give_up(guest, kind):
     """Destroys a guest that is to be made anew, if the others can do without it."""
-    if running(guest.vmid):
+    if kind == "lxc":
+        mounts.refuse_loss(guest.vmid)
+    if running(kind, guest.vmid):
+        if kind == "vm":
+            sys.exit(f"guest {guest.vmid} ({guest.hostname}) is a VM and runs, and can't be asked from here whether the others can do without it: "
+                     f"make sure of it, qm shutdown {guest.vmid} on its Proxmox host, and run again")
         if pct("exec", guest.vmid, "--", "test", "-x", AGENT, allowed=(0, 1)).returncode == 0:
             pct("exec", guest.vmid, "--", AGENT, "gates")
     remove(guest)
+
+
+def make_room(guest):
+    """Sees to it that the number is the declared guest's or nobody's; returns whether it is the guest's."""
+    kind = kind_of(guest.vmid)
+    if kind is None:
+        return False
+    made = generation_of(guest.vmid)
+    if guest.generation < made:
+        sys.exit(f"guest {guest.vmid} is machine {made} of {guest.hostname}, and machine {guest.generation} is declared: numbers only rise")
+    if guest.generation > made:
+        give_up(guest, kind)
+        return False
+    if kind != guest.type:
+        sys.exit(f"guest {guest.vmid} ({guest.hostname}) is {NAMES[kind]}, and {NAMES[guest.type]} is declared: it becomes one when it is made anew, "
+                 f"which destroys its disk (generations: machine/{guest.hostname})")
+    return True
+
+
+def ensure_container(guest, there, first_contact):
+    if there:
+        change(guest)
+    else:
+        create(guest, first_contact["authorizedKeys"])
+    if not running("lxc", guest.vmid):
+        pct("start", guest.vmid)
+    await_ssh(guest.vmid)
+    mounts.add(guest)
+    give_host_key(guest.vmid, first_contact["hostKey"])
+
+
+def ensure_vm(guest, there, first_contact, begun):
+    if not there:
+        vm.create(guest)
+    vm.change(guest)
+    if not running("vm", guest.vmid):
+        if begun:
+            vm.seed(guest, first_contact["userData"])
+        call("qm", "start", guest.vmid)
+    vm.await_ssh(guest, first_contact["publicKey"])
 
 
 def ensure(guest):
     first_contact = json.load(sys.stdin)
     begun = f"{BEGUN}/{guest.vmid}"
     os.makedirs(BEGUN, exist_ok=True)
-    if exists(guest.vmid) and guest.generation < generation_of(guest.vmid):
-        sys.exit(f"guest {guest.vmid} is machine {generation_of(guest.vmid)} of {guest.hostname}, and machine {guest.generation} is declared: numbers only rise")
-    if exists(guest.vmid) and guest.generation > generation_of(guest.vmid):
-        give_up(guest)
-    if not exists(guest.vmid):
+    there = make_room(guest)
+    if not there:
         if guest.generation > 1:
             keep_generation(guest.vmid, guest.generation)
         open(begun, "w").close()
-        create(guest, first_contact["authorizedKeys"])
+    if guest.type == "vm":
+        ensure_vm(guest, there, first_contact, os.path.exists(begun))
     else:
-        change(guest)
-    if not running(guest.vmid):
-        pct("start", guest.vmid)
-    await_ssh(guest.vmid)
-    give_host_key(guest.vmid, first_contact["hostKey"])
+        ensure_container(guest, there, first_contact)
+        if os.path.exists(begun):
+            mark(guest.vmid)
     if os.path.exists(begun):
-        mark(guest.vmid)
         os.remove(begun)
 
 
 def remove(guest):
-    if not exists(guest.vmid):
+    kind = kind_of(guest.vmid)
+    if kind is None:
         return
-    if running(guest.vmid):
-        pct("stop", guest.vmid)
-    pct("destroy", guest.vmid, "--purge", 1)
+    if kind == "lxc":
+        mounts.refuse_loss(guest.vmid)
+    if running(kind, guest.vmid):
+        call(TOOLS[kind], "stop", guest.vmid)
+    call(TOOLS[kind], "destroy", guest.vmid, "--purge", 1)
 
 
 def main():
@@ -192,7 +224,12 @@ def main():
             for option, unit in (("cores", "number"), ("memory", "MiB"), ("disk", "GiB")):
                 command.add_argument(f"--{option}", type=int, required=True, metavar=unit.upper())
             command.add_argument("--generation", type=int, default=1, metavar="NUMBER")
+            command.add_argument("--type", choices=sorted(TOOLS), default="lxc")
+            command.add_argument("--start-order", type=int, metavar="NUMBER")
+            command.add_argument("--mount", type=mounts.wanted, action="append", default=[], metavar="PATH=GIB")
     guest = parser.parse_args()
+    if getattr(guest, "type", "lxc") == "vm" and not shutil.which("qm"):
+        sys.exit(f"guest {guest.vmid} ({guest.hostname}) is to be a VM, and this host has no qm that would make one: declare it as a container")
     guest.action(guest)
 
 

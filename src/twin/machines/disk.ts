@@ -1,7 +1,21 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { FarmError } from "../../shell/errors.ts";
 import type { MachineLayout } from "./layout.ts";
-import { must, run, waitUntil } from "./run.ts";
+import { lastLines, must, run, waitUntil } from "./run.ts";
 
 /** A file that is put on a new disk: path in the machine, content, permissions. */
 export type Seed = { path: string; content: string; mode: number };
@@ -45,28 +59,56 @@ export function writeSeeds(root: string, seeds: Seed[]): void {
   }
 }
 
+const disksOf = (machine: MachineLayout): string[] =>
+  existsSync(machine.dir)
+    ? readdirSync(machine.dir)
+        .filter((name) => name.endsWith(".ext4"))
+        .map((name) => join(machine.dir, name))
+    : [];
+
+/** Bytes of the ext4 file system in a file, and of one of its blocks, from its superblock (kernel, "ext4: Super Block"). */
+function fileSystemOf(file: string): { bytes: number; block: number } {
+  const superblock = Buffer.alloc(1024);
+  const descriptor = openSync(file, "r");
+  readSync(descriptor, superblock, 0, 1024, 1024);
+  closeSync(descriptor);
+  const block = 1024 << superblock.readUInt32LE(0x18);
+  return { bytes: (superblock.readUInt32LE(0x04) + superblock.readUInt32LE(0x150) * 2 ** 32) * block, block };
+}
+
 /**
- * Waits until no loop device uses the disk any more: mounted twice, it would be destroyed. A device that a killed
- * run left without a mount is removed.
+ * Lets file systems grow into disk and volumes that were enlarged. Not while they are mounted: that takes a right
+ * (CAP_SYS_RESOURCE) that root has not everywhere.
  */
-export async function releaseDisk(machine: MachineLayout): Promise<void> {
-  if (!existsSync(machine.disk)) return;
+export async function fitDisks(machine: MachineLayout): Promise<void> {
+  for (const file of disksOf(machine)) {
+    const { bytes, block } = fileSystemOf(file);
+    if (statSync(file).size - bytes < block) continue;
+    // Its journal has to be empty. 1 says that it was not.
+    const { code, stderr } = await run(["e2fsck", "-p", file]);
+    if (code > 1) throw new FarmError(`${file} can't be enlarged, e2fsck says: ${lastLines(stderr, 3)}`);
+    await must("enlarge a file system", ["resize2fs", "-f", file]);
+  }
+}
+
+/**
+ * Waits until no loop device uses the disk or a volume any more: mounted twice, it would be destroyed. A device that a
+ * killed run left without a mount is removed.
+ */
+export async function releaseDisks(machine: MachineLayout): Promise<void> {
+  await Promise.all(disksOf(machine).map(releaseDisk));
+}
+
+async function releaseDisk(file: string): Promise<void> {
   await waitUntil(
     async () => {
-      const { stdout } = await run([
-        "losetup",
-        "--noheadings",
-        "--output",
-        "NAME",
-        "--associated",
-        machine.disk,
-      ]);
+      const { stdout } = await run(["losetup", "--noheadings", "--output", "NAME", "--associated", file]);
       const devices = stdout.split("\n").filter(Boolean);
       for (const device of devices) await run(["losetup", "--detach", device.trim()]);
       return devices.length === 0;
     },
     10,
-    () => `${machine.disk} is still mounted somewhere, 10 s after its machine has ended`,
+    () => `${file} is still mounted somewhere, 10 s after its machine has ended`,
   );
 }
 

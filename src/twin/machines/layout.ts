@@ -37,6 +37,8 @@ export type MachineLayout = {
   /** Symbolic link to the base image that this machine's disk was made for. */
   readonly image: string;
   readonly disk: string;
+  /** Which volumes are mounted at a boot, and where: a line each. */
+  readonly volumes: string;
   /** Mount points; they are populated only in the machine's own mount namespace. */
   readonly mounts: string;
   /** Files that are laid over the root file system before every boot. */
@@ -80,6 +82,7 @@ export function machineLayout(stack: string, name: string): MachineLayout {
     spec: join(dir, "machine.json"),
     image: join(dir, "image"),
     disk: join(dir, "disk.ext4"),
+    volumes: join(dir, "volumes"),
     mounts: join(dir, "mounts"),
     overlay: join(dir, "overlay"),
     console: join(dir, "console.log"),

@@ -1,10 +1,10 @@
 #!/bin/sh
 # One machine from power on to power off. Runs as root in the network namespace of its stack and in a mount namespace of
 # its own, so that all mounts made here vanish with the last process, however it ends.
-#   machine.sh DISK IMAGE MOUNTS OVERLAY GROUP VETH NSPAWN_ARGUMENTS...
+#   machine.sh DISK IMAGE MOUNTS OVERLAY GROUP VETH VOLUMES NSPAWN_ARGUMENTS...
 set -eu
-disk=$1 image=$2 mounts=$3 overlay=$4 group=$5 veth=$6
-shift 6
+disk=$1 image=$2 mounts=$3 overlay=$4 group=$5 veth=$6 volumes=$7
+shift 7
 
 # Without this the mounts of machines booted later would appear in here and be held.
 mount --make-rprivate /
@@ -22,6 +22,10 @@ mount "$loop" "$mounts/disk"
 losetup --detach "$loop"
 mount -t overlay -o "lowerdir=$image,upperdir=$mounts/disk/upper,workdir=$mounts/disk/work" overlay "$mounts/root"
 cp -a "$overlay/." "$mounts/root/"
+while read -r file path; do
+	mkdir -p "$mounts/root$path"
+	mount -o loop "$file" "$mounts/root$path"
+done <"$volumes"
 
 # nspawn ends with 133 when the machine reboots (EXIT_FORCE_RESTART in its source): whoever started it has to again.
 boot=0 code=133

@@ -1,15 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { FarmError } from "../../shell/errors.ts";
@@ -25,13 +15,14 @@ import {
   startDetached,
   thaw,
 } from "./cgroup.ts";
-import { cutDisk, ensureDisk, releaseDisk, type Seed, writeSeeds } from "./disk.ts";
+import { cutDisk, ensureDisk, fitDisks, releaseDisks, writeSeeds } from "./disk.ts";
 import { ensureImage } from "./image.ts";
 import { initProcess, inNetworkOf, isRunning, machineGroup } from "./inside.ts";
 import { machineLayout, stackLayout } from "./layout.ts";
 import { BRIDGE, inNamespace, isWithin, openRange } from "./network.ts";
-import { proxyAddress } from "./packages.ts";
-import { lastLines, must, run, waitUntil } from "./run.ts";
+import { lastLines, run, waitUntil } from "./run.ts";
+import { everyBoot, firstBoot } from "./seeds.ts";
+import { prepareVolumes, type Volume } from "./volumes.ts";
 
 export type MachineSpec = {
   /** Unique in the stack, and the host name unless that is given. */
@@ -42,8 +33,10 @@ export type MachineSpec = {
   prefixLength: number;
   /** Limit that the kernel sets from outside; the machine itself sees the whole computer's memory. */
   memoryBytes?: number;
-  /** Size of the disk at its making; later changes have no effect. */
+  /** Size of the disk at its making; a file that was enlarged since is fitted at a boot. */
   diskBytes: number;
+  /** File systems beside the disk. They are made at their first boot, and those that go are kept. */
+  volumes?: readonly Volume[];
   /** OpenSSH's ed25519 host key as texts; without it the machine gets a new one at its first boot. */
   hostKey?: { privateKey: string; publicKey: string };
   /** Lines of root's authorized_keys at the first boot. */
@@ -97,7 +90,8 @@ export async function launch(stack: string, spec: MachineSpec): Promise<{ ended:
   await prepare(stack, spec);
   // What a killed run has left: an empty group, a loop device without a mount.
   await removeGroup(group);
-  await releaseDisk(machine);
+  await releaseDisks(machine);
+  await fitDisks(machine);
   limitMemory(group, spec.memoryBytes);
   const { ended } = startDetached(group, machineCommand(stack, spec), machine.console);
   let over = false;
@@ -127,6 +121,7 @@ export async function prepare(stack: string, spec: MachineSpec): Promise<void> {
   // The disk holds only what differs from the image, so the two belong together for good.
   if (!existsSync(machine.image)) symlinkSync(await ensureImage(stack), machine.image);
   if (!existsSync(machine.disk)) await ensureDisk(machine, spec.diskBytes, await firstBoot(stack, spec));
+  await prepareVolumes(machine, spec.volumes ?? []);
 }
 
 /** Boots a machine as it was booted last; for drills, which know machines by name. */
@@ -157,7 +152,7 @@ export function listMachines(stack: string): { name: string; address: string; ru
  */
 export async function kill(stack: string, names: readonly string[]): Promise<void> {
   await Promise.all(names.map((name) => killGroup(machineGroup(stack, name))));
-  await Promise.all(names.map((name) => releaseDisk(machineLayout(stack, name))));
+  await Promise.all(names.map((name) => releaseDisks(machineLayout(stack, name))));
 }
 
 /**
@@ -170,9 +165,12 @@ export async function powerCut(stack: string, names: readonly string[]): Promise
   try {
     await Promise.all(names.map((name) => freeze(machineGroup(stack, name))));
     await Promise.all(
-      names.map((name) => {
+      names.flatMap((name) => {
         const [wrapper] = processesIn(join(groupPath(machineGroup(stack, name)), "main"));
-        return cutDisk(`/proc/${wrapper}/root${machineLayout(stack, name).mounts}/disk`);
+        const disk = `/proc/${wrapper}/root${machineLayout(stack, name).mounts}/disk`;
+        const volumes = storedSpec(stack, name).volumes ?? [];
+        const paths = volumes.map(({ path }) => `/proc/${initProcess(stack, name)}/root${path}`);
+        return [disk, ...paths].map(cutDisk);
       }),
     );
   } finally {
@@ -196,7 +194,7 @@ export async function stop(stack: string, name: string, limit = STOP_LIMIT): Pro
     () => `${name} has not powered off within ${limit} s. Its console:\n${consoleEnd(stack, name)}`,
   );
   await removeGroup(machineGroup(stack, name));
-  await releaseDisk(machineLayout(stack, name));
+  await releaseDisks(machineLayout(stack, name));
 }
 
 /** Kills a machine and deletes all it has. Nothing happens when there is none. */
@@ -228,6 +226,7 @@ function machineCommand(stack: string, spec: MachineSpec): string[] {
       machine.overlay,
       group,
       machineLink(spec.name),
+      machine.volumes,
     ],
     ...["--quiet", "--boot", "--register=no", "--keep-unit", "--console=read-only"],
     ...[
@@ -243,55 +242,6 @@ function machineCommand(stack: string, spec: MachineSpec): string[] {
     ...(existsSync("/dev/fuse") ? ["--bind=/dev/fuse"] : []),
     ...(spec.binds ?? []).map((bind) => `--bind=${bind}`),
   ]);
-}
-
-/** Files that belong to a machine from its first boot on and are then its own. */
-async function firstBoot(stack: string, spec: MachineSpec): Promise<Seed[]> {
-  const hostname = spec.hostname ?? spec.name;
-  const key = spec.hostKey ?? (await newHostKey());
-  return [
-    ...(spec.fresh ? [{ path: "/var/lib/farm/fresh", content: "", mode: 0o600 }] : []),
-    { path: "/etc/machine-id", content: `${randomBytes(16).toString("hex")}\n`, mode: 0o444 },
-    {
-      path: "/etc/hosts",
-      content: `127.0.0.1 localhost\n::1 localhost\n${spec.address} ${hostname}\n`,
-      mode: 0o644,
-    },
-    { path: "/etc/ssh/ssh_host_ed25519_key", content: key.privateKey, mode: 0o600 },
-    { path: "/etc/ssh/ssh_host_ed25519_key.pub", content: key.publicKey, mode: 0o644 },
-    { path: "/root/.ssh/authorized_keys", content: `${spec.authorizedKeys.join("\n")}\n`, mode: 0o600 },
-    {
-      path: "/etc/apt/apt.conf.d/80-package-proxy",
-      content: `Acquire::http::Proxy "${proxyAddress(stack)}";\n`,
-      mode: 0o644,
-    },
-  ];
-}
-
-/** What a hypervisor sets before each start. The file's name is that of systemd's own, which would ask DHCP. */
-function everyBoot(spec: MachineSpec): Seed[] {
-  const network = `[Match]
-Name=host0
-
-[Network]
-Address=${spec.address}/${spec.prefixLength}
-LinkLocalAddressing=no
-`;
-  return [
-    { path: "/etc/hostname", content: `${spec.hostname ?? spec.name}\n`, mode: 0o644 },
-    { path: "/etc/systemd/network/80-container-host0.network", content: network, mode: 0o644 },
-  ];
-}
-
-async function newHostKey(): Promise<{ privateKey: string; publicKey: string }> {
-  const dir = mkdtempSync(join(tmpdir(), "farm-host-key-"));
-  const file = join(dir, "key");
-  try {
-    await must("make a host key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
-    return { privateKey: readFileSync(file, "utf8"), publicKey: readFileSync(`${file}.pub`, "utf8") };
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
 }
 
 function consoleEnd(stack: string, name: string): string {

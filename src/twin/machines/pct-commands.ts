@@ -1,20 +1,24 @@
 import { randomBytes } from "node:crypto";
+import { truncateSync } from "node:fs";
 import { limitMemory } from "./cgroup.ts";
 import { insideMachine, isRunning, machineGroup } from "./inside.ts";
+import { machineLayout } from "./layout.ts";
 import { destroy, kill, launch, listMachines, type MachineSpec, prepare, stop } from "./machine.ts";
 import { openRange } from "./network.ts";
 import { findGuest, forgetGuest, type Guest, guestsOf, saveGuest } from "./pct-guests.ts";
 import { type PctCall, PctError, parseNet, printNet } from "./pct-options.ts";
+import { newRootfs, resized, volumeOf, volumesOf, withMounts, without } from "./pct-volumes.ts";
 import { lastLines, run } from "./run.ts";
+import { deleteVolume, growVolume, mountVolume } from "./volumes.ts";
 
 /** One call of pct: on which host, with which arguments, and the content of the files that they name there. */
 export type Call = PctCall & { stack: string; node: string; files: Record<string, string | null> };
 
 /** Options that Proxmox would put into practice and the twin can't. */
-const UNSUPPORTED = /^(mp\d+|dev\d+|unused\d+|template|restore|hookscript|password|delete|revert)$/;
+const UNSUPPORTED = /^(dev\d+|unused\d+|template|restore|hookscript|password|revert)$/;
 /** Options of `create` and `set` that aren't part of the configuration. */
 const NOT_STORED = new Set(
-  "vmid ostemplate bwlimit digest force ignore-unpack-errors pool ssh-public-keys start storage unique".split(
+  "vmid ostemplate bwlimit delete digest force ignore-unpack-errors pool ssh-public-keys start storage unique".split(
     " ",
   ),
 );
@@ -60,10 +64,13 @@ export const commands: Record<string, (call: Call) => Promise<string>> = {
       throw new PctError(
         `volume '${values.ostemplate}' does not exist: the twin has a Debian 13 template alone`,
       );
+    // 4 GiB is Proxmox's default for containers.
+    const rootfs = newRootfs(vmid, values.rootfs ?? `${values.storage ?? "local"}:4`);
+    const config = { ...defaults(call), ...stored(values), rootfs, lock: "create" };
     const guest: Guest = {
       vmid,
       machine: values.hostname ?? `ct${vmid}`,
-      config: { ...defaults(call), ...stored(values), rootfs: rootfsOf(call), lock: "create" },
+      config: withMounts(vmid, values, config),
       authorizedKeys: keysOf(call),
     };
     const spec = specOf(stack, guest);
@@ -83,11 +90,34 @@ export const commands: Record<string, (call: Call) => Promise<string>> = {
     refuseUnsupported(values);
     for (const name of ["rootfs", "unprivileged", "arch"])
       if (name in values) throw new PctError(`unable to modify read-only option: '${name}'`);
-    const changed = { ...guest, config: { ...guest.config, ...stored(values, guest.config) } };
-    const { memoryBytes } = specOf(stack, changed);
+    const { config, gone } = without(guest.config, values.delete?.split(",") ?? []);
+    const kept = withMounts(guest.vmid, values, config);
+    const changed = { ...guest, config: { ...kept, ...stored(values, kept) } };
+    const spec = specOf(stack, changed);
+    await prepare(stack, spec);
+    // Before it is forgotten: a new volume may get the name of one that is gone, and must not find its files.
+    for (const volume of gone) deleteVolume(stack, guest.machine, volume);
     saveGuest(stack, node, changed);
-    // Memory changes at once, as with Proxmox. Name and address do so there too, here at the next start.
-    if (isRunning(stack, guest.machine)) limitMemory(machineGroup(stack, guest.machine), memoryBytes);
+    if (!isRunning(stack, guest.machine)) return "";
+    // Memory and new mounts come at once, as with Proxmox. Name and address do so there too, here at the next start.
+    limitMemory(machineGroup(stack, guest.machine), spec.memoryBytes);
+    const before = volumesOf(config).map(({ name }) => name);
+    for (const volume of volumesOf(kept))
+      if (!before.includes(volume.name)) await mountVolume(stack, guest.machine, volume);
+    return "";
+  },
+
+  async resize(call) {
+    const { stack, node, values } = call;
+    const guest = unlocked(existing(call));
+    const { disk = "", size = "" } = values;
+    const { stored: text, volume } = resized(guest.config, disk, size);
+    // At once with Proxmox's ZFS, here at the next start.
+    if (disk === "rootfs") truncateSync(machineLayout(stack, guest.machine).disk, volume.bytes);
+    else growVolume(stack, guest.machine, volume);
+    const changed = { ...guest, config: { ...guest.config, [disk]: text } };
+    saveGuest(stack, node, changed);
+    await prepare(stack, specOf(stack, changed));
     return "";
   },
 
@@ -202,7 +232,9 @@ function defaults(call: Call): Record<string, string> {
 
 /** The options that belong into the configuration, network interfaces with a MAC address as Proxmox gives them one. */
 function stored(values: Record<string, string>, before: Record<string, string> = {}): Record<string, string> {
-  const kept = Object.entries(values).filter(([name]) => !NOT_STORED.has(name) && name !== "rootfs");
+  const kept = Object.entries(values).filter(
+    ([name]) => !NOT_STORED.has(name) && !/^(rootfs|mp\d+)$/.test(name),
+  );
   return Object.fromEntries(
     kept.map(([name, value]) => {
       if (!/^net\d+$/.test(name)) return [name, value];
@@ -216,15 +248,6 @@ function stored(values: Record<string, string>, before: Record<string, string> =
 function newMac(): string {
   const bytes = randomBytes(3).toString("hex").toUpperCase();
   return `BC:24:11:${bytes.replace(/(..)(?=.)/g, "$1:")}`;
-}
-
-/** "local-zfs:8" (GiB) becomes the volume that ZFS storage makes of it; 4 GiB is Proxmox's default for containers. */
-function rootfsOf(call: Call): string {
-  const given = call.values.rootfs ?? `${call.values.storage ?? "local"}:4`;
-  const [, storage, size] = /^([\w-]+):(\d+(?:\.\d+)?)(?:,.*)?$/.exec(given) ?? [];
-  if (!storage || !size)
-    throw new PctError(`unable to parse rootfs '${given}': write it as STORAGE:SIZE_IN_GIB`);
-  return `${storage}:subvol-${vmidOf(call)}-disk-0,size=${size}G`;
 }
 
 function keysOf(call: Call): string[] {
@@ -247,7 +270,8 @@ function specOf(stack: string, guest: Guest): MachineSpec {
     address,
     prefixLength: Number(openRange(stack)?.split("/")[1]),
     memoryBytes: Number(config.memory) * 2 ** 20,
-    diskBytes: Number(/size=([\d.]+)G/.exec(config.rootfs ?? "")?.[1]) * 2 ** 30,
+    diskBytes: volumeOf(config.rootfs ?? "").bytes,
+    volumes: volumesOf(config),
     authorizedKeys,
   };
 }

@@ -87,6 +87,7 @@ const COMMANDS: Record<string, { positional: string[]; options: Record<string, O
     },
   },
   set: { positional: ["vmid"], options: { ...CONFIG, delete: string, digest: string, revert: string } },
+  resize: { positional: ["vmid", "disk", "size"], options: { digest: string } },
   start: { positional: ["vmid"], options: { debug: boolean, skiplock: boolean } },
   stop: { positional: ["vmid"], options: { "overrule-shutdown": boolean, skiplock: boolean } },
   shutdown: { positional: ["vmid"], options: { forceStop: boolean, timeout: whole(0) } },
@@ -99,6 +100,17 @@ const COMMANDS: Record<string, { positional: string[]; options: Record<string, O
     options: { user: string, group: string, perms: string },
   },
   exec: { positional: ["vmid", "extra-args"], options: { "keep-env": boolean } },
+};
+
+/** What is said of positional arguments. */
+const POSITIONAL: Record<string, Option> = {
+  vmid: whole(100, 999_999_999),
+  disk: { type: "string", pattern: /^(rootfs|mp\d+)$/, format: "no such volume" },
+  size: {
+    type: "string",
+    pattern: /^\+?\d+(\.\d+)?[KMGT]?$/,
+    format: "value does not match the regex pattern",
+  },
 };
 
 export type PctCall = {
@@ -133,7 +145,7 @@ export function parseCall(argv: readonly string[]): PctCall {
   if (words.length > 0) throw new PctError(`400 too many arguments\n${usage}`);
 
   const wrong = Object.entries(values).flatMap(([name, value]) => {
-    const problem = check(name === "vmid" ? whole(100, 999_999_999) : optionOf(known.options, name), value);
+    const problem = check(POSITIONAL[name] ?? optionOf(known.options, name), value);
     return problem ? [`${name}: ${problem}`] : [];
   });
   if (wrong.length > 0)

@@ -8,6 +8,7 @@ import { hostPlan } from "../../../src/plan/plan.ts";
 import type { ShownKeys } from "../../../src/shell/former-run.ts";
 import { registerHosts } from "../../../src/shell/hosts.ts";
 import { labInventory, planOf } from "../farms.ts";
+import { host } from "../refusal.ts";
 
 const inventory = labInventory();
 const plan = planOf(inventory);
@@ -25,6 +26,7 @@ async function make(
   reachable: readonly string[],
   hostKeys: ShownKeys = {},
   says: (name: string) => object = () => ({}),
+  made = plan,
 ): Promise<(name: string) => Made> {
   const found = new Map<string, Made>();
   let count = 0;
@@ -38,7 +40,7 @@ async function make(
   await pulumi.runtime.setMocks({ newResource, call: () => assert.fail("nothing is asked") }, "farms", "lab");
   await pulumi.runtime.runInPulumiStack(async () => {
     const keys = deriveKeys(PREVIEW_MASTER_KEY, "lab", {});
-    registerHosts(plan, keys, undefined, {
+    registerHosts(made, keys, undefined, {
       ...{ applied: {}, hostKeys },
       reachable: new Set(reachable),
     });
@@ -120,4 +122,19 @@ test("what locks nobody out is not confirmed; what might is, and once more if it
     [stdin("web1-confirm"), stdin("web1-settled")],
     [`${sha256} unknown 2.000\n`, `${sha256} unknown 3.000\n`],
   );
+});
+
+test("a container is given its key, a VM's cloud-init brings it", async () => {
+  const vms = planOf(
+    labInventory((farm) => {
+      Object.assign(host(farm, "db1").origin, { type: "vm" });
+    }),
+  );
+  const of = await make(["zhelezo1"], {}, undefined, vms);
+  // A secret, as the engine is told it.
+  const given = (id: string): object =>
+    JSON.parse((of(`${id}-guest`).inputs.stdin as { value: string }).value);
+  assert.deepEqual(Object.keys(given("db1")).sort(), ["publicKey", "userData"]);
+  assert.deepEqual(Object.keys(given("db2")).sort(), ["authorizedKeys", "hostKey"]);
+  assert.match(of("db1-guest").inputs.create as string, / --type vm$/);
 });
