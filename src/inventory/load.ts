@@ -43,6 +43,16 @@ function failureDomain(host: Farm["hosts"][number]): string {
   return host.origin.kind === "guest" ? host.origin.parent : host.id;
 }
 
+/** The number of a host's machine; a guest is lost with its Proxmox host, so that one's number counts for it too. */
+function machineOf({ generations }: Farm, { id, origin }: Farm["hosts"][number]): number {
+  const own = ownMachine(generations, id);
+  return origin.kind === "guest" ? own + ownMachine(generations, origin.parent) - 1 : own;
+}
+
+/** Which machine of its own a host is on, whatever it stands on: 1 until `machine/HOST` is raised. */
+export const ownMachine = (generations: Farm["generations"], id: string): number =>
+  generations[`machine/${id}`] ?? 1;
+
 /** How many works a host does that each take their memory by what they find: the data of clusters, and applications. */
 function works({ clusters, applications }: Farm, id: string): number {
   const data = clusters.filter((cluster) => dataHostsOf(cluster).includes(id)).length;
@@ -118,7 +128,7 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
     address: settings.addresses[host.id] ?? "",
     failureDomain: failureDomain(host),
     guestNetwork: settings.guestNetworks[host.id],
-    machine: farm.generations[`machine/${host.id}`] ?? 1,
+    machine: machineOf(farm, host),
     share: Math.floor(host.memory / Math.max(1, works(farm, host.id))),
   }));
   const inventory: Inventory = {

@@ -184,7 +184,7 @@ export interface Host extends z.output<typeof hostSchema> {
   readonly share: number;
   /** Of a Proxmox host: its own address in the network of its guests, to whom it is the way out. */
   readonly guestNetwork: InterfaceAddress | undefined;
-  /** Which machine it is on: 1 until `machine/HOST` is raised in `generations`, in order to have another made. */
+  /** Which machine it is on: 1 until `machine/HOST`, or that of its Proxmox host, is raised in `generations`. */
   readonly machine: number;
 }
 

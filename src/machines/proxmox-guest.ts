@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Connection } from "../host/connection.ts";
 import { isPrivate, written } from "../inventory/addresses.ts";
-import { hostOf } from "../inventory/load.ts";
+import { hostOf, ownMachine } from "../inventory/load.ts";
 import { isVm } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import type { Keys } from "../plan/keys.ts";
@@ -38,19 +38,24 @@ const inGib = (bytes: number): number => Math.max(1, Math.round(bytes / GIB));
 export function guestOptions(host: Host, inventory: Inventory): string {
   const { origin } = host;
   if (origin.kind !== "guest") throw new Error(`${host.id} is no guest`);
+  const own = ownMachine(inventory.generations, host.id);
+  const parent = hostOf(inventory, origin.parent);
   const wanted = {
     vmid: origin.vmid,
     hostname: host.id,
-    ...networkOf(host, hostOf(inventory, origin.parent)),
+    ...networkOf(host, parent),
     cores: origin.cores,
     memory: Math.round(host.memory / MIB),
     disk: inGib(host.disk),
-    ...(host.machine > 1 ? { generation: host.machine } : {}),
+    ...(own > 1 ? { generation: own } : {}),
     ...(origin.type === "vm" ? { type: origin.type } : {}),
     ...(origin.startOrder === undefined ? {} : { "start-order": origin.startOrder }),
   };
   const mounts = origin.mounts.map(({ path, size }) => ["mount", `${path}=${inGib(size)}`] as const);
-  return [...Object.entries(wanted), ...mounts].map(([key, value]) => `--${key} ${value}`).join(" ");
+  const written = [...Object.entries(wanted), ...mounts].map(([key, value]) => `--${key} ${value}`);
+  // A remark alone, by which the engine sees that what it did is gone.
+  const remark = parent.machine > 1 ? [`# on machine ${parent.machine} of ${parent.id}`] : [];
+  return [...written, ...remark].join(" ");
 }
 
 /** What guest.py reads so that the first connection is pinned: a container is given its key, a VM's cloud-init brings it. */

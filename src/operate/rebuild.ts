@@ -1,5 +1,6 @@
 /** What it means to lose a host with its disk, and how it is made anew. */
 import { guestsOf } from "../inventory/capacity.ts";
+import { ownMachine } from "../inventory/load.ts";
 import { isHypervisor } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import { type Step, stepsOf } from "../machines/proxmox-install/steps.ts";
@@ -13,8 +14,8 @@ const told = (losses: readonly Loss[], indent = "  "): string[] =>
   losses.map(({ lost, back }) => `${indent}lost: ${lost}\n${indent}back: ${back}`);
 
 /** The engine can't see that a machine is another; it would take all that it has done there for done. */
-const forget = (what: string): string =>
-  `take ${what} out of the engine's state, which still takes it for done (pulumi stack --show-urns, pulumi state delete: that touches no machine)`;
+const raise = (inventory: Inventory, id: string): string =>
+  `in stacks/${inventory.stack}.ts write generations: { "machine/${id}": ${ownMachine(inventory.generations, id) + 1} }: it is another machine now, with nothing of what was done before`;
 
 function guestText(inventory: Inventory, host: Host, parent: string, vmid: number): string[] {
   const { id } = host;
@@ -23,7 +24,7 @@ function guestText(inventory: Inventory, host: Host, parent: string, vmid: numbe
     ...told(lossesOf(inventory, host)),
     "What to do",
     ...numbered([
-      `in stacks/${inventory.stack}.ts write generations: { "machine/${id}": ${host.machine + 1} }, and nothing else: one machine a run`,
+      `in stacks/${inventory.stack}.ts write generations: { "machine/${id}": ${ownMachine(inventory.generations, id) + 1} }, and nothing else: one machine a run`,
       `farm diff HEAD ${inventory.stack} shows what that changes; pulumi preview too`,
       `pulumi up: ${parent} asks ${id}, if it still runs, whether the others can do without it; then guest ${vmid} is destroyed with its disk and made anew; the run ends when ${id} is at work again`,
     ]),
@@ -67,7 +68,7 @@ function proxmoxText(inventory: Inventory, host: Host): string[] {
     ...stepsOf(host, inventory, disks ?? ["DISK1", "DISK2"]).map(stepText),
     "What is left to do then",
     ...numbered([
-      forget(`${id} and its guests`),
+      raise(inventory, id),
       `pulumi up: ${id} gets its bundle and makes its guests, each with an empty disk`,
       "where no other copy is left, the data come back from backups",
     ]),
@@ -89,7 +90,7 @@ function byHandText(inventory: Inventory, host: Host): string[] {
     ...numbered([
       `${where}; all that is on its disk is lost`,
       `read its SSH host key on the provider's console, then: farm bootstrap ${id} --stack ${inventory.stack} --host-key 'ssh-ed25519 AAAA…'`,
-      forget(id),
+      ...(made ? [] : [raise(inventory, id)]),
       `pulumi config set --path 'farms:adopt[${inventory.adopt.length}]' ${id}, unless it is there: a machine that the program did not make is only looked at otherwise`,
       "pulumi up",
     ]),

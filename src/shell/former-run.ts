@@ -66,6 +66,8 @@ export interface Wanted {
   readonly hostKey: number;
   /** Generation of its machine. */
   readonly machine: number;
+  /** Where it is a guest: its Proxmox host. */
+  readonly parent?: string;
 }
 
 /** What the present run leaves behind: hosts whose bundle is the same keep the commit that made it so. */
@@ -83,13 +85,15 @@ export function appliedBy(
 }
 
 /**
- * Hosts whose machine this run makes anew. Throws a FarmError (exit code 2) for more than one: each that goes takes a copy
- * of the data with it, and the next may go when that is back.
+ * Throws a FarmError (exit code 2) when this run would make more than one machine anew: each that goes takes a copy of the
+ * data with it, and the next may go when that is back. A Proxmox host and the guests that went with it are one.
  */
 export function refuseManyAnew(wanted: ReadonlyMap<string, Wanted>, former: AppliedHosts): void {
   const anew = [...wanted]
     .filter(([host, { machine }]) => former[host] !== undefined && machine > (former[host].machine ?? 1))
-    .map(([host]) => host);
+    .map(([host, { parent }]) => ({ host, parent }))
+    .filter(({ parent }, _, all) => !all.some(({ host }) => host === parent))
+    .map(({ host }) => host);
   if (anew.length > 1)
     throw new FarmError(
       `the machines of ${anew.join(", ")} are to be made anew in one run`,

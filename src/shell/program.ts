@@ -65,9 +65,10 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   for (const warning of warnings(inventory)) await pulumi.log.warn(warning);
   const former = await formerRun();
   const wanted = new Map(
-    plan.hosts.map(({ host: { id, machine }, sha256 }) => {
+    plan.hosts.map(({ host: { id, machine, origin }, sha256 }) => {
       const hostKey = keys.generation(`ssh-host-key/${id}`);
-      return [id, { sha256, hostKey, machine }] as const;
+      const parent = origin.kind === "guest" ? { parent: origin.parent } : {};
+      return [id, { sha256, hostKey, machine, ...parent }] as const;
     }),
   );
   refuseManyAnew(wanted, former.applied);

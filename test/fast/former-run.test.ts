@@ -50,5 +50,8 @@ test("one machine a run is made anew; those of a stack that is new are just made
     /machines of db1, db2 are to be made anew in one run/,
   );
   refuseManyAnew(wanted, {});
+  const guests = new Map([...wanted].map(([id, each]) => [id, { ...each, parent: "metal" }]));
+  const metal = { sha256: "a", hostKey: 1, machine: 2 };
+  refuseManyAnew(new Map([...guests, ["metal", metal]]), { db1: applied, db2: applied, metal: applied });
   refuseManyAnew(wanted, { db1: { ...applied, machine: 2 }, db2: applied });
 });

@@ -1,6 +1,6 @@
 /** Configuration texts of a PostgreSQL cluster's data hosts, from the inventory. */
 import { createHash } from "node:crypto";
-import type { PostgresCluster } from "../../inventory/schema.ts";
+import type { Host, PostgresCluster } from "../../inventory/schema.ts";
 import type { RoleContext } from "../role.ts";
 import { accessRules } from "./access.ts";
 import {
@@ -122,6 +122,9 @@ export function memberMark(context: RoleContext, cluster: PostgresCluster): stri
   );
 }
 
+/** This host's own vote first: it is not lost with another host. */
+const rank = (vote: Host, host: Host): number => (vote.id === host.id ? 0 : 1);
+
 /**
  * All of Patroni's configuration on a data host. `alone`: of a far copy that is promoted when all others are lost, with
  * a vote of its own.
@@ -129,7 +132,7 @@ export function memberMark(context: RoleContext, cluster: PostgresCluster): stri
 export function patroniConfig(context: RoleContext, cluster: PostgresCluster, alone = false): string {
   const { inventory, host, secret } = context;
   const dynamic = dynamicConfig(context, cluster);
-  const votes = alone ? [host] : voters(inventory, cluster);
+  const votes = alone ? [host] : voters(inventory, cluster).sort((a, b) => rank(a, host) - rank(b, host));
   const replica = !alone && partOf(host, cluster) === "replica";
   const document = {
     scope: cluster.id,
@@ -140,7 +143,8 @@ export function patroniConfig(context: RoleContext, cluster: PostgresCluster, al
       connect_address: `${host.mesh}:${REST_PORT}`,
       authentication: { username: OPERATOR, password: secret(patroniPassword(cluster)) },
     },
-    etcd3: { hosts: votes.map((h) => `${h.mesh}:${ETCD_CLIENT_PORT}`) },
+    // "Proxies" are asked in this order and no other; else Patroni chooses by lot among those that etcd names.
+    etcd3: { hosts: votes.map((h) => `${h.mesh}:${ETCD_CLIENT_PORT}`), use_proxies: true },
     bootstrap: {
       dcs: dynamic,
       initdb: initdb(cluster.version),

@@ -60,8 +60,8 @@ function server(context: RoleContext, cluster: PostgresCluster): Contribution {
       // It starts what Debian's tools know of; only Patroni may start PostgreSQL here.
       unit("postgresql.service", { state: "masked", enabled: false }),
       unit("patroni.service", {
-        // A stop of Patroni hands over too.
-        restartOn: [DROP_IN, "package:patroni"],
+        // A stop of Patroni hands over too. When this host's vote was away, Patroni has turned to another one for good.
+        restartOn: [DROP_IN, "package:patroni", "package:etcd-server"],
         reloadOn: [PATRONI_CONFIG, `package:${serverPackage(cluster.version)}`],
       }),
       unit("farm-postgresql.service", {

@@ -13,7 +13,7 @@ import decide
 import host
 import versions
 import votes
-from state import server, survey
+from state import server, survey, vote
 
 # Patroni takes up its configuration in a second or two; it may be busy with a copy that begins.
 TAKEN_LIMIT = 60.0
@@ -25,6 +25,8 @@ SWITCHOVER_LIMIT = 60.0
 RESTART_LIMIT = 300.0
 READY_LIMIT = 240.0
 POLL = 0.25
+# A vote joins the others within a few seconds; without a majority of them it never serves.
+OWN_VOTE_LIMIT = 15.0
 
 # What is declared for the whole cluster and has been brought into etcd by this host.
 SETTLED = host.STATE / "settled.json"
@@ -50,6 +52,20 @@ def prepare_data(config):
         # Where a machine has one, it restarts a primary that hangs and does not give up its right to write. Containers
         # and the twin's machines have none.
         shutil.chown(WATCHDOG, "postgres")
+    await_own_vote(config)
+
+
+def await_own_vote(config):
+    """Patroni stays with the first vote that answers it. One that is lost together with the primary would be missed late."""
+    address = config["votes"].get(config["name"])
+    if address is None:
+        return
+    end = time.monotonic() + OWN_VOTE_LIMIT
+    while (vote(config, address) or {}).get("leader", "0") == "0":
+        if time.monotonic() > end:
+            print(f"this host's vote does not serve after {OWN_VOTE_LIMIT:.0f} s: Patroni begins with another one", flush=True)
+            return
+        time.sleep(POLL)
 
 
 def wait_for(condition, limit, complaint):

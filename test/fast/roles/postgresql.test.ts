@@ -130,12 +130,12 @@ test("every connection meets a listening port, and no state contradicts itself",
   assert(flows.includes("pg1>pg4:8008") && flows.includes("pg2>pg1:5432"));
 });
 
-test("a member listens on its mesh address and asks all votes", () => {
+test("a member listens on its mesh address and asks all votes, its own first", () => {
   const config = text(contribution("pg2"), "config.yml");
   assert.match(config, /listen: "10\.80\.0\.12:5432"/);
   assert.match(
     config,
-    /hosts:\n {4}- "10\.80\.0\.11:2379"\n {4}- "10\.80\.0\.12:2379"\n {4}- "10\.80\.0\.13:2379"\n/,
+    /hosts:\n {4}- "10\.80\.0\.12:2379"\n {4}- "10\.80\.0\.11:2379"\n {4}- "10\.80\.0\.13:2379"\n {2}use_proxies: true\n/,
   );
   assert.doesNotMatch(config, /0\.0\.0\.0|192\.0\.2\.|"\*/);
   assert.match(
