@@ -23,13 +23,15 @@ const program = (path: string, name: string): FileState =>
   file(path, source(name), { mode: "0755", validate: "python3 %s --help >/dev/null" });
 
 const SETTINGS = "/etc/farm/proxmox.json";
-const SOURCE = "/etc/farm/proxmox.sources";
+/** The file that names it, and where apt finds that. */
+export const PACKAGE_SOURCE = "/etc/farm/proxmox.sources";
+export const PACKAGE_LINK = "/etc/apt/sources.list.d/farm-proxmox.sources";
 const ARC = "/etc/modprobe.d/60-farm-zfs.conf";
 const WEB = "/etc/default/pveproxy";
 const DISKS = "/etc/smartd.conf";
 
 /** Repository without subscription: Proxmox VE Administration Guide, "Package Repositories". */
-const sources = `Types: deb
+export const packageSource = `Types: deb
 URIs: http://download.proxmox.com/debian/pve
 Suites: trixie
 Components: pve-no-subscription
@@ -82,7 +84,7 @@ export const hypervisor: HostRole = ({ host }) => {
   const settings = { arcMax, bridge: GUEST_BRIDGE, calmedDrivers: ["e1000e"] };
   const settled = [
     file(SETTINGS, `${JSON.stringify(settings, null, 2)}\n`),
-    file(SOURCE, sources),
+    file(PACKAGE_SOURCE, packageSource),
     file(ARC, `options zfs zfs_arc_max=${arcMax}\n`),
     file(WEB, 'LISTEN_IP="127.0.0.1"\n'),
     file(DISKS, disks),
