@@ -22,7 +22,7 @@ test("the production cloud", { skip: withoutRoot }, async (t) => {
     () => {
       assert.match(
         stdout,
-        /differs from the real stack in 6 keys: farms:addresses, farms:administrators, farms:imports, farms:masterKey, farms:packageProxy, farms:privateKey\n/,
+        /differs from the real stack in 7 keys: farms:addresses, farms:administrators, farms:guestNetworks, farms:imports, farms:masterKey, farms:packageProxy, farms:privateKey\n/,
       );
     },
   );

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
@@ -59,12 +68,14 @@ test("the answers are what is declared, and TOML for others too", () => {
   });
 });
 
-test("the first boot gives the farm's host key, marks the machine and removes itself", (t) => {
+test("the first boot gives the farm's host key and package sources, marks the machine and removes itself", (t) => {
   const dir = scratch(t);
   const pair = keys.sshHostKey("zhelezo1");
   const script = join(dir, "first-boot");
   const inside = (path: string) => join(dir, path);
-  mkdirSync(inside("/etc/ssh/sshd_config.d"), { recursive: true });
+  for (const path of ["/etc/ssh/sshd_config.d", "/etc/apt/sources.list.d"])
+    mkdirSync(inside(path), { recursive: true });
+  writeFileSync(inside("/etc/apt/sources.list.d/pve-enterprise.sources"), "");
   writeFileSync(script, firstBoot(pair, lab()).replaceAll(/(?<=[ >])\/(etc|var)\//g, `${dir}/$1/`), {
     mode: 0o700,
   });
@@ -76,6 +87,11 @@ test("the first boot gives the farm's host key, marks the machine and removes it
     /PasswordAuthentication no/,
   );
   assert(existsSync(inside("/var/lib/farm/fresh")));
+  assert.deepEqual(readdirSync(inside("/etc/apt/sources.list.d")), ["farm-proxmox.sources"]);
+  assert.match(
+    readFileSync(inside("/etc/apt/sources.list.d/farm-proxmox.sources"), "utf8"),
+    /no-subscription/,
+  );
   assert(!existsSync(script));
   const mode = (path: string) =>
     execFileSync("stat", ["-c", "%a", inside(path)], { encoding: "utf8" }).trim();
