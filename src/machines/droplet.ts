@@ -6,12 +6,13 @@ import { type CloudMachineArgs, FIRST_BOOT, isOurs } from "./shared.ts";
 import { hostConfig, userData } from "./user-data.ts";
 
 /**
- * Of a droplet that was there also whatever would make it anew, switch it off (size) or ask for a change inside it (ipv6), and
- * its name, by which its address is named back. The engine imports it as it is and then updates what differs of the rest.
+ * Of a droplet that was there also whatever would make it anew, switch it off (size) or ask for a change inside it (ipv6), its
+ * name, by which its address is named back, and its tags, by which firewalls and load balancers of others find it. The engine
+ * imports it as it is and then updates what differs of the rest.
  */
 const OF_IMPORTED = [
   ...FIRST_BOOT,
-  ...["name", "region", "size", "vpcUuid", "sshKeys", "monitoring", "dropletAgent", "ipv6"],
+  ...["name", "region", "size", "vpcUuid", "sshKeys", "monitoring", "dropletAgent", "ipv6", "tags"],
 ];
 
 /** Weekly, as it is paid for; the provider's own choice would be daily. Sunday's first window, in UTC. */
@@ -25,8 +26,9 @@ const BY_RESERVED_ADDRESS = `gateway=$(python3 -c 'import urllib.request as r; p
 
 /**
  * A DigitalOcean droplet with a firewall. One that is made gets the host's address, a reserved one of the account in the droplet's region;
- * one that is imported (`farms:imports`, where its number stays for good) keeps the address that it has. Both are
- * protected: the engine refuses to delete or replace them until somebody says `pulumi state unprotect`.
+ * one that is imported (`farms:imports`, where its number stays for good) keeps the address that it has. All are
+ * protected: the engine refuses to delete or replace them until somebody says `pulumi state unprotect`. Without a preview it
+ * begins with what hangs on a droplet, whose own protection would come too late for its address and firewall.
  */
 export class Droplet extends pulumi.ComponentResource {
   /** What has to be there before the host can be reached. */
@@ -48,14 +50,14 @@ export class Droplet extends pulumi.ComponentResource {
           dropletIds: [dropletId],
           ...digitalOceanRules(openPorts(plan)),
         },
-        { parent: this },
+        { parent: this, protect: true },
       );
     this.machine =
       number === undefined
         ? new digitalocean.ReservedIpAssignment(
             `${name}-address`,
             { ipAddress: host.address, dropletId },
-            { parent: this },
+            { parent: this, protect: true },
           )
         : droplet;
     this.dropletUrn = droplet.dropletUrn;

@@ -6,10 +6,10 @@ import { hetznerRules, labelsOf, openPorts } from "./cloud-firewall.ts";
 import { type CloudMachineArgs, FIRST_BOOT, isOurs } from "./shared.ts";
 import { hostConfig, userData } from "./user-data.ts";
 
-/** As of a droplet (droplet.ts). Its provider's backups are nothing that we declare, so they stay as they are. */
+/** As of a droplet (droplet.ts); labels are its tags. Its provider's backups are nothing that we declare, so they stay as they are. */
 const OF_IMPORTED = [
   ...FIRST_BOOT,
-  ...["name", "location", "serverType", "sshKeys", "publicNets", "placementGroupId", "backups"],
+  ...["name", "location", "serverType", "sshKeys", "publicNets", "placementGroupId", "backups", "labels"],
 ];
 
 /** What Hetzner Cloud tells of a primary address. */
@@ -35,8 +35,8 @@ const primaryAddress = (host: Host): pulumi.Output<number> =>
 
 /**
  * A Hetzner Cloud server with a firewall. One that is made gets the host's address, a primary one of the project in the server's
- * location; one that is imported (`farms:imports`, where its number stays for good) keeps the address that it has. Both are
- * protected as a droplet is, and by the provider too.
+ * location; one that is imported (`farms:imports`, where its number stays for good) keeps the address that it has. All are
+ * protected as a droplet is, and servers by the provider too.
  *
  * There is no private network: traffic between hosts goes through the mesh, which is encrypted and reaches over all
  * providers, and Hetzner Cloud's firewalls do not filter what comes by a private network.
@@ -60,7 +60,7 @@ export class HcloudServer extends pulumi.ComponentResource {
           // Not by the server's own list, which would take away those that it has from others.
           applyTos: [{ server: server.id.apply(Number) }],
         },
-        { parent: this },
+        { parent: this, protect: true },
       );
     this.machine = server;
     this.registerOutputs({ address: host.address });

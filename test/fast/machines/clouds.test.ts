@@ -66,7 +66,8 @@ test("a droplet that is made", () => {
 
 test("a droplet that is made gets the reserved address that it has in configuration, and waits for it", () => {
   const dropletId = numberOf(made, DROPLET, "drop1-droplet");
-  const { inputs, done } = made.of(ADDRESS, "drop1-address");
+  const { inputs, options, done } = made.of(ADDRESS, "drop1-address");
+  assert.equal(options.protect, true);
   assert.deepEqual(inputs, { ipAddress: "203.0.113.61", dropletId });
   assert(made.of(COMMAND, "drop1-agent").begun > done);
 });
@@ -74,7 +75,7 @@ test("a droplet that is made gets the reserved address that it has in configurat
 test("a droplet that was there is imported, never made anew, and keeps its address", () => {
   const { inputs, options } = made.of(DROPLET, "drop2-droplet");
   assert.deepEqual([options.import, options.protect], ["42", true]);
-  for (const property of ["image", "userData", "region", "vpcUuid", "sshKeys", "monitoring", "size", "ipv6"])
+  for (const property of "image userData region vpcUuid sshKeys monitoring size ipv6 tags".split(" "))
     assert(options.ignoreChanges?.includes(property), property);
   assert.deepEqual([inputs.backups, inputs.backupPolicy], [false, undefined]);
   // A private key that it never gets has no place in the engine's state.
@@ -89,7 +90,8 @@ const inbound = (protocol: string, port?: string) => ({
 });
 
 test("DigitalOcean lets in what the host's plan has open by its outside address, and everything out", () => {
-  const { inputs } = made.of(FIREWALL, "drop1-firewall");
+  const { inputs, options } = made.of(FIREWALL, "drop1-firewall");
+  assert.equal(options.protect, true);
   const all = { destinationAddresses: ["0.0.0.0/0", "::/0"] };
   assert.deepEqual(inputs, {
     name: "lab-drop1",
@@ -159,7 +161,7 @@ test("a server of Hetzner Cloud that is made", () => {
 test("a server that was there is imported, never made anew, and stays where and what it is", () => {
   const { inputs, options } = made.of(SERVER, "cloud2-server");
   assert.deepEqual([options.import, options.protect], ["43", true]);
-  for (const property of ["image", "userData", "location", "publicNets", "placementGroupId", "serverType"])
+  for (const property of "image userData location publicNets placementGroupId serverType labels".split(" "))
     assert(options.ignoreChanges?.includes(property), property);
   assert.deepEqual([inputs.userData, inputs.publicNets], [undefined, undefined]);
 });
@@ -171,7 +173,9 @@ test("Hetzner Cloud lets in what the host's plan has open by its outside address
     ...(port ? { port } : {}),
     sourceIps: ["0.0.0.0/0", "::/0"],
   });
-  assert.deepEqual(made.of(HCLOUD_FIREWALL, "cloud1-firewall").inputs, {
+  const { inputs, options } = made.of(HCLOUD_FIREWALL, "cloud1-firewall");
+  assert.equal(options.protect, true);
+  assert.deepEqual(inputs, {
     name: "lab-cloud1",
     labels: { ...labels, host: "cloud1" },
     rules: [rule("tcp", "22"), rule("tcp", "443"), rule("tcp", "80"), rule("udp", "51820"), rule("icmp")],

@@ -1,0 +1,142 @@
+/** Both clouds and a project on them, as a test has them, and what there is to ask of them. */
+import assert from "node:assert/strict";
+import type { FarmDeclaration, Inventory } from "../../../src/inventory/schema.ts";
+import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
+import type { Settings } from "../../../src/shell/stack.ts";
+import { cloudInventory } from "../../fast/machines/cloud-farm.ts";
+import { digitalOcean } from "./digitalocean.ts";
+import { hcloud } from "./hcloud.ts";
+import { CloudsAlone, type Project } from "./project.ts";
+import type { Body, StandIn } from "./stand-in.ts";
+
+export const LINUX = {
+  ...{ count: 3, type: "cx23", image: "debian-13", location: "fsn1", until: "2026-12-01", language: "ru" },
+  price: { monthly: "3.65 EUR", on: "2026-11-26", source: "a test" },
+};
+
+export const keys = deriveKeys(PREVIEW_MASTER_KEY, "lab", {});
+
+/**
+ * The lab with hosts at both clouds and a training of three, after a change of copies. The droplet that was there is to have
+ * backups.
+ */
+export const farm = (change: (farm: FarmDeclaration, settings: Settings) => void = () => {}): Inventory =>
+  cloudInventory((declared, settings) => {
+    settings.training = { linux: LINUX };
+    for (const { origin } of declared.hosts) if (origin.kind === "droplet") origin.backups = true;
+    change(declared, settings);
+  });
+
+/** What that farm is read from, with addresses in `range` and a key that are no examples, which the program refuses. */
+export function declaration(range: string): [FarmDeclaration, Settings] {
+  const read: [FarmDeclaration, Settings][] = [];
+  farm((...of) => {
+    read.push(structuredClone(of));
+  });
+  const [declared, settings] = read[0]!;
+  const addresses = Object.entries(settings.addresses as Record<string, string>).map(([id, address]) => [
+    id,
+    address.replace(/^(203\.0\.113|192\.0\.2)(?=\.)/, range),
+  ]);
+  const administrator = { name: "one", languages: ["en"], keys: [`${keys.sshHostKey("one").publicKey} one`] };
+  const own = { addresses: Object.fromEntries(addresses), administrators: [administrator] };
+  return [declared, { ...settings, ...own, masterKey: PREVIEW_MASTER_KEY }];
+}
+
+/**
+ * Begins both clouds. Addresses that end with 61, 63, 65 and 66 are bought; a droplet 42 and a server 43 were there before the
+ * farm, in nothing as we declare them, and with what others have put around them.
+ */
+export async function bothClouds(range: string) {
+  const ocean = await digitalOcean(
+    [`${range}.61`, `${range}.65`],
+    [[42, { name: "opplet", region: "nyc3", size: "s-2vcpu-2gb", image: "ubuntu-22-04-x64", tags: ["web"] }]],
+  );
+  const theirs = { name: "opplet", location: "nbg1", server_type: "cx33", image: "debian-12" };
+  const around = {
+    labels: { web: "1" },
+    firewalls: [{ firewall: 77 }],
+    networks: [88],
+    backup_window: "22-02",
+  };
+  const hetzner = await hcloud([`${range}.63`, `${range}.66`], [[43, { ...theirs, ...around }]]);
+  const apis = [ocean.api, hetzner.api];
+  return {
+    ...{ ocean, hetzner, endpoints: { digitalOcean: ocean.api.url, hcloud: hetzner.api.url } },
+    /** "METHOD PATH" of all that was to change something at either since this was asked last, in order at each. */
+    taken: (): string[] => apis.flatMap((api) => api.taken()),
+    /** What no stand-in knows. */
+    unknown: (): string[] => apis.flatMap(({ unknown }) => unknown),
+    close: (): void => {
+      for (const api of apis) api.close();
+    },
+  };
+}
+
+/** Bodies of what an API was asked to make at a path. */
+export const made = ({ changes }: StandIn, path: string): Body[] =>
+  changes.filter((asked) => asked.method === "POST" && asked.path === path).map(({ body }) => body);
+
+export const named = (all: readonly Body[], name: string): Body =>
+  all.find((one) => one.name === name) ?? assert.fail(`${name} is not among ${all.map((one) => one.name)}`);
+
+/** What the engine would do to which thing at a cloud: "create drop1-droplet", sorted. It has to succeed. */
+export async function previewed(project: Project): Promise<string[]> {
+  const { code, stdout, stderr } = await project.pulumi("preview", "--json");
+  assert.equal(code, 0, stdout + stderr);
+  const { steps } = JSON.parse(stdout) as { steps: { op: string; urn: string }[] };
+  return steps
+    .flatMap(({ op, urn }) => {
+      const [type = "", name] = urn.split("::").slice(2);
+      return /(^|\$)(digitalocean|hcloud):/.test(type) ? [`${op} ${name}`] : [];
+    })
+    .sort();
+}
+
+/** A project of clouds alone with its stack, "lab", and the clouds' record beside it. */
+export class Trial {
+  readonly project: CloudsAlone;
+  readonly clouds: Awaited<ReturnType<typeof bothClouds>>;
+
+  private constructor(clouds: Awaited<ReturnType<typeof bothClouds>>) {
+    this.clouds = clouds;
+    this.project = new CloudsAlone(clouds.endpoints);
+  }
+
+  static async begin(): Promise<Trial> {
+    const trial = new Trial(await bothClouds("203.0.113"));
+    await trial.engine("stack", "init", "lab");
+    return trial;
+  }
+
+  /** Runs the engine, which has to succeed; returns what it says. */
+  async engine(...argv: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.project.pulumi(...argv);
+    assert.equal(code, 0, [...argv, stdout, stderr, ...this.clouds.unknown()].join("\n"));
+    return stdout;
+  }
+
+  /** Applies what is declared, which has to succeed; returns what the engine says. */
+  up(declared: Inventory, ...more: readonly string[]): Promise<string> {
+    this.project.declare(declared);
+    return this.engine("up", "--yes", "--skip-preview", ...more);
+  }
+
+  /** Applies what is declared, where nothing is to change. */
+  async unchanged(declared: Inventory, ...more: readonly string[]): Promise<void> {
+    assert.match(await this.up(declared, ...more), /Resources:\n {4}\d+ unchanged\n/);
+    assert.deepEqual(this.clouds.taken(), []);
+  }
+
+  /** Runs the engine, which has to refuse what it is to do; returns what it says. */
+  async refused(...argv: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.project.pulumi(...argv);
+    assert.notEqual(code, 0, stdout);
+    return stdout + stderr;
+  }
+
+  end(): void {
+    this.project.remove();
+    this.clouds.close();
+  }
+}
