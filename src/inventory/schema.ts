@@ -140,6 +140,8 @@ export const farmSchema = z.strictObject({
     .default({}),
 });
 
+const WHICH_NUMBER = "write the number that the provider has for it";
+
 /** What differs from stack to stack and is no business of the declaration. */
 export const configSchema = z.strictObject({
   /** Addresses outside the mesh, by host. */
@@ -157,7 +159,14 @@ export const configSchema = z.strictObject({
   adopt: z.array(id).default([]),
   /** What is at a provider already and is taken over instead of made: its number there, by host. */
   imports: z
-    .record(id, z.string().regex(/^\d+$/, "write the number that the provider has for it"))
+    .record(
+      id,
+      // `pulumi config set --path` writes a number as a number.
+      z
+        .union([z.string(), z.int()], { error: WHICH_NUMBER })
+        .transform(String)
+        .pipe(z.string().regex(/^\d+$/, WHICH_NUMBER)),
+    )
     .default({}),
   /** Machines that are there for a training, by its name. */
   training: trainingsSchema.default({}),

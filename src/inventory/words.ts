@@ -59,8 +59,13 @@ export const sshKey = z
     "write the one line of a public key file (.pub): ssh-ed25519 AAAA… name",
   );
 
-/** A day such as "2026-11-26". */
-export const day = z.iso.date("write the day as 2026-11-26");
+const WHICH_DAY = "write the day as 2026-11-26";
+
+/** A day such as "2026-11-26". Where it stands in YAML without quotes, the engine makes a moment of it. */
+export const day = z
+  .string(WHICH_DAY)
+  .transform((text) => text.replace(/ 00:00:00 \+0000 UTC$/, ""))
+  .pipe(z.iso.date(WHICH_DAY));
 
 /** What somebody asks for a thing, in the currency that they ask for. */
 const money = z.string().transform((text, context) => {

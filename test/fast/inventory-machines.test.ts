@@ -203,3 +203,16 @@ test("what is conceded is not refused", () => {
     [["failureDomains"], ["failureDomains"]],
   );
 });
+
+test("settings as the engine gives them: numbers as numbers, unquoted days as moments", () => {
+  const inventory = labInventory((farm, settings) => {
+    const origin = { kind: "droplet", region: "nyc1", size: "s-1vcpu-1gb", exists: true } as const;
+    const zhelezo = host(farm, "zhelezo1");
+    farm.hosts.push({ ...zhelezo, id: "cloud1", mesh: "10.80.0.90", origin });
+    Object.assign(settings, { imports: { cloud1: 123 } });
+    Object.assign(settings.addresses as object, { cloud1: "192.0.2.90" });
+    host(farm, "cloud1").price = { ...PRICE, on: "2026-11-26 00:00:00 +0000 UTC" };
+  });
+  assert.equal(inventory.imports.cloud1, "123");
+  assert.equal(inventory.hosts.find(({ id }) => id === "cloud1")?.price?.on, "2026-11-26");
+});
