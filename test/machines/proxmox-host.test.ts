@@ -101,7 +101,7 @@ ip -n ${id} route add default via ${GATEWAY} dev eth0`;
 /** Says to whoever calls from which address it is called, until the test ends. */
 function mirror(argv: readonly string[], protocol: "TCP" | "UDP", port: number) {
   const listen = `${protocol}-LISTEN:${port},fork,reuseaddr`;
-  const [command = "", ...rest] = [...argv, "socat", "-t", "5", listen, "SYSTEM:echo $SOCAT_PEERADDR"];
+  const [command = "", ...rest] = [...argv, "socat", "-U", listen, "SYSTEM:echo $SOCAT_PEERADDR"];
   return spawn(command, rest, { stdio: "ignore" });
 }
 
@@ -193,8 +193,8 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
 
   test("guests of one host reach each other as declared, and no further", async () => {
     const inside = ["nsenter", `--net=/run/netns/${db2.id}`];
-    await sh(`systemd-run -q ${inside.join(" ")} socat -t 5 UDP-LISTEN:51820,fork 'SYSTEM:echo $SOCAT_PEERADDR'
-systemd-run -q ${inside.join(" ")} socat -t 5 TCP-LISTEN:3306,fork 'SYSTEM:echo $SOCAT_PEERADDR'`);
+    await sh(`systemd-run -q ${inside.join(" ")} socat -U UDP-LISTEN:51820,fork 'SYSTEM:echo $SOCAT_PEERADDR'
+systemd-run -q ${inside.join(" ")} socat -U TCP-LISTEN:3306,fork 'SYSTEM:echo $SOCAT_PEERADDR'`);
     await waitUntil(
       async () => (await call(db2, "TCP", db2.address, 3306)) === db2.address,
       10,
