@@ -2,6 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Connection } from "../host/connection.ts";
 import { isPrivate, written } from "../inventory/addresses.ts";
+import { dataHostsOf } from "../inventory/clusters.ts";
 import { hostOf, ownMachine } from "../inventory/load.ts";
 import { isVm } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
@@ -66,7 +67,15 @@ function firstContact({ host, inventory, keys }: ProxmoxGuestArgs): object {
     : { hostKey, authorizedKeys: administratorKeys(inventory) };
 }
 
-/** A container or VM on a Proxmox host, made, changed in place and removed by Proxmox's own `pct` or `qm`. */
+/** Whether something would be gone with its disk that is not made anew from the program. */
+const holdsData = ({ host, inventory }: ProxmoxGuestArgs): boolean =>
+  inventory.clusters.some((cluster) => dataHostsOf(cluster).includes(host.id)) ||
+  (host.origin.kind === "guest" && host.origin.mounts.length > 0);
+
+/**
+ * A container or VM on a Proxmox host, made, changed in place and removed by Proxmox's own `pct` or `qm`. One that holds data is
+ * protected: the engine refuses to delete it until it has left its clusters, or somebody says `pulumi state unprotect`.
+ */
 export class ProxmoxGuest extends pulumi.ComponentResource {
   /** The running guest, which knows its SSH host key and the administrators' keys. */
   readonly machine: pulumi.Resource;
@@ -86,7 +95,7 @@ export class ProxmoxGuest extends pulumi.ComponentResource {
         logging: "stderr",
         addPreviousOutputInEnv: false,
       },
-      { parent: this },
+      { parent: this, protect: holdsData(args) },
     );
     this.registerOutputs({ address: args.host.address });
   }

@@ -9,7 +9,12 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { bootAgain, kill } from "../../src/twin/machines/machine.ts";
 import { client, on } from "./lab-farm.ts";
 
-const NAME = "pravka.lab.opplet.net";
+/** The wiki's first host name. */
+function nameOf({ inventory, stack }: TwinFarm): string {
+  const name = inventory.applications.find(({ id }) => id === "pravka")?.hostnames[0];
+  assert(name, `${stack} has a wiki`);
+  return name;
+}
 
 /** The host that takes the cluster's writes. */
 export const writerOf = (lab: TwinFarm): Promise<string> => drilledCluster(lab).writer();
@@ -54,9 +59,14 @@ export async function underEdits(
 ): Promise<Checked> {
   const prefix = `Stream${Date.now()}`;
   const [edge = ""] = lab.inventory.edge.hosts;
-  const stream = client(lab, "edit-stream.ts", [hostOf(lab.inventory, edge).address, "80", NAME, prefix], {
-    WIKI_PASSWORD: lab.keys.secret("password/mediawiki/pravka/admin"),
-  });
+  const stream = client(
+    lab,
+    "edit-stream.ts",
+    [hostOf(lab.inventory, edge).address, "80", nameOf(lab), prefix],
+    {
+      WIKI_PASSWORD: lab.keys.secret("password/mediawiki/pravka/admin"),
+    },
+  );
   let lines: string[] = [];
   let [from, to] = [0, 0];
   try {

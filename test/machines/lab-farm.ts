@@ -55,6 +55,7 @@ export function copyOfProgram(): string {
     "package-lock.json",
     "Pulumi.yaml",
     "Pulumi.lab.yaml",
+    "Pulumi.prod.yaml",
     "scripts",
     "src",
     "stacks",
