@@ -147,9 +147,14 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
   return inOrder(inventory);
 }
 
+/** Hosts by name, of lists that were asked before: a plan of a thousand hosts asks some hundred thousand times. */
+const named = new WeakMap<readonly Host[], ReadonlyMap<string, Host>>();
+
 /** A host by its name. The inventory has been checked: an unknown name is a defect of ours. */
-export function hostOf(inventory: Inventory, id: string): Host {
-  const host = inventory.hosts.find((h) => h.id === id);
+export function hostOf({ hosts }: Inventory, id: string): Host {
+  const known = named.get(hosts) ?? new Map(hosts.map((host) => [host.id, host]));
+  named.set(hosts, known);
+  const host = known.get(id);
   if (host === undefined) throw new Error(`no host ${id} in a checked inventory`);
   return host;
 }
