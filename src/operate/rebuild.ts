@@ -82,15 +82,14 @@ function byHandText(inventory: Inventory, host: Host): string[] {
     origin.kind === "vps"
       ? "Contabo's customer control panel: Reinstall, Debian 13, with your SSH key"
       : "its provider's panel: install Debian 13 anew on the same machine, with your SSH key";
-  const made = origin.kind === "droplet" || origin.kind === "hcloud";
   return [
     `${id}, ${origin.kind} at ${host.site}`,
     ...told(lossesOf(inventory, host)),
-    `What to do: the program does not make it anew yet${made ? "; generations are for guests alone, and the engine refuses to replace it" : ""}`,
+    "What to do: its provider makes it anew, the program all that is on it",
     ...numbered([
       `${where}; all that is on its disk is lost`,
       `read its SSH host key on the provider's console, then: farm bootstrap ${id} --stack ${inventory.stack} --host-key 'ssh-ed25519 AAAA…'`,
-      ...(made ? [] : [raise(inventory, id)]),
+      raise(inventory, id),
       `pulumi config set --path 'farms:adopt[${inventory.adopt.length}]' ${id}, unless it is there: a machine that the program did not make is only looked at otherwise`,
       "pulumi up",
     ]),

@@ -93,7 +93,7 @@ export function planHost(
 /**
  * Refuses a generation of what no host has: a misspelt name would rotate nothing, and say nothing. And of what a cluster's
  * hosts use among themselves, such as password/postgresql/@replication: they know one value at a time, so the first host
- * that had the new one would be shut out by the others. Machines have a generation too, but for those that are made at a cloud.
+ * that had the new one would be shut out by the others. Machines have a generation too.
  */
 function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): void {
   const own = Object.keys(inventory.generations).filter((name) => name.includes("/@"));
@@ -104,9 +104,7 @@ function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): voi
       2,
     );
   const secrets = hosts.flatMap((host) => host.secrets).filter((name) => !name.includes("/@"));
-  const machines = hosts
-    .filter(({ host }) => !["droplet", "hcloud"].includes(host.origin.kind))
-    .map(({ host }) => `machine/${host.id}`);
+  const machines = hosts.map(({ host }) => `machine/${host.id}`);
   const known = new Set([...secrets, ...machines]);
   const unknown = Object.keys(inventory.generations).filter((name) => !known.has(name));
   if (unknown.length > 0)

@@ -65,14 +65,14 @@ test("every step of an installation is told, what is destructive too, and that d
   assert.doesNotMatch(text, /PRIVATE KEY/);
 });
 
-test("what the program does not make anew is told how a person does it", () => {
+test("what a provider makes anew is told how a person does it", () => {
   const vps = rebuildText(prodInventory(), "contabo-de1");
   assert.match(vps, /^contabo-de1, vps at contabo-de\n/);
   assert.match(vps, /a full copy from db1 or db2\n/);
-  assert.match(vps, /What to do: the program does not make it anew yet\n {2}1\. Contabo's .*Debian 13/);
+  assert.match(vps, /What to do: its provider makes it anew.*\n {2}1\. Contabo's .*Debian 13/);
   assert.match(vps, /farm bootstrap contabo-de1 --stack prod --host-key/);
   const droplet = rebuildText(prodInventory(), "do-nyc1-b");
-  assert.match(droplet, /does not make it anew yet; generations are for guests alone/);
+  assert.match(droplet, /in stacks\/prod\.ts write generations: \{ "machine\/do-nyc1-b": 2 \}/);
   assert.throws(() => rebuildText(labInventory(), "nobody"), {
     exitCode: 2,
     message: /has no host "nobody"/,
@@ -80,7 +80,7 @@ test("what the program does not make anew is told how a person does it", () => {
   });
 });
 
-test("a machine has a generation, but for those that are made at a cloud", () => {
+test("every machine has a generation, and nothing else that goes by that name", () => {
   const raise = (name: string) => () =>
     planOf(
       labInventory((farm) => {
