@@ -65,6 +65,7 @@ function program(): string {
   // The twin has addresses and an administrator of its own in place of these.
   const settings = {
     "farms:addresses": Object.fromEntries(declaration.hosts.map(({ id }, n) => [id, `192.0.2.${n + 1}`])),
+    "farms:guestNetworks": { zhelezo1: "10.95.0.1/24" },
     "farms:administrators": [{ name: "example", languages: ["en"], keys: ["ssh-ed25519 AAAA example"] }],
   };
   writeFileSync(join(root, `Pulumi.${STACK}.yaml`), JSON.stringify({ config: settings }));
