@@ -214,11 +214,15 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
   });
 
   test("its process 1 is found when the kernel counts processes anew", async () => {
-    await kill(STACK, ["alpha"]);
     const last = Number(readFileSync("/proc/sys/kernel/pid_max", "utf8")) - 100;
-    writeFileSync("/proc/sys/kernel/ns_last_pid", String(last));
-    await bootAgain(STACK, "alpha");
-    const init = initProcess(STACK, "alpha");
+    let init: number | undefined;
+    // Another test's processes may use the numbers up before the machine boots.
+    for (let attempt = 0; attempt < 5 && !(init && init > last); attempt += 1) {
+      await kill(STACK, ["alpha"]);
+      writeFileSync("/proc/sys/kernel/ns_last_pid", String(last));
+      await bootAgain(STACK, "alpha");
+      init = initProcess(STACK, "alpha");
+    }
     assert(init && init > last, `process 1 of alpha is number ${init} here`);
     let ended = false;
     const busy = sh("alpha", "for i in $(seq 30); do systemd-run --quiet --wait true; done").finally(() => {
