@@ -72,6 +72,7 @@ class Daemon:
         fresh = time.monotonic() - when < STALE_AFTER
         return {
             "name": self.name,
+            "members": sorted(self.members),
             **sample,
             "view": [name for name, address in self.members.items() if address in sample["view"]],
             "serving": sample["serving"] and fresh,

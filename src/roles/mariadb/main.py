@@ -16,6 +16,7 @@ import time
 import urllib.request
 
 import daemon
+import decide
 import server
 
 CONFIG = pathlib.Path("/etc/farm/galera.json")
@@ -58,18 +59,9 @@ def accept_loss(config, names):
 
 def objection(config, seen):
     """Why the cluster can't do without this member for a while, or None. `seen`: the state of each member, by name."""
-    others = {name: state for name, state in seen.items() if name != config["name"]}
-    mine = seen[config["name"]]
-    changing = [name for name, state in others.items() if state and state.get("changing")]
-    if changing:
-        return f"{', '.join(changing)} is being changed"
-    # One that does not serve is not missed, and its change may be its cure.
-    if mine is None or not mine["serving"] or not others:
-        return None
-    able = [name for name, state in others.items() if state and state["serving"]]
-    if 2 * len(able) <= len(config["members"]):
-        return f"only {', '.join(able) or 'no other member'} would go on serving, which is no majority"
-    return None
+    joined = server.started_with()
+    met = [name for name, address in config["members"].items() if joined is None or address in joined]
+    return decide.objection(config["name"], seen, met)
 
 
 def may_change(config):

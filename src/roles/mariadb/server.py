@@ -113,6 +113,16 @@ def wsrep(status):
 CLIENT = ["mariadb", "--no-defaults", f"--socket={SOCKET}", "--batch", "--skip-column-names"]
 
 
+def started_with():
+    """Addresses of the members that the running server was started with; None when it does not answer."""
+    question = [*CLIENT, "--connect-timeout=2", "-e", "SELECT @@wsrep_cluster_address"]
+    try:
+        asked = subprocess.run(question, capture_output=True, text=True, timeout=5)
+    except subprocess.TimeoutExpired:
+        return None
+    return asked.stdout.strip().removeprefix("gcomm://").split(",") if asked.returncode == 0 else None
+
+
 def flush():
     """Writes all files to the disk. A full copy's are not when MariaDB has put them in place, and a power cut that comes
     soon takes some of them away again (seen: an empty aria_log_control, with which no position could be recovered)."""
