@@ -2,7 +2,6 @@
 import { shortfalls } from "../../inventory/check-placement.ts";
 import { tryInventory } from "../../inventory/load.ts";
 import type { Cluster, FarmDeclaration } from "../../inventory/schema.ts";
-import { leave } from "./edits.ts";
 import type { Draft } from "./first-host.ts";
 import { type DeclaredCluster, type Pair, partIn } from "./works.ts";
 
@@ -35,6 +34,15 @@ const asBefore = (rule: Rule): Concession => ({
 const areBoth = (cluster: DeclaredCluster, { from, to }: Pair): boolean =>
   partIn(cluster, from) !== undefined && partIn(cluster, to) !== undefined;
 
+/** A cluster in the middle of a move as it was before: with `from` in place of `to`. */
+function asItWas(cluster: DeclaredCluster, { from, to }: Pair): DeclaredCluster {
+  const back = (ids: readonly string[]): string[] => [...new Set(ids.map((id) => (id === to ? from : id)))];
+  const members = back(cluster.members);
+  if (cluster.software === "mariadb") return { ...cluster, members };
+  const replicas = back(cluster.replicas ?? []).filter((id) => !members.includes(id));
+  return { ...cluster, members, replicas };
+}
+
 /**
  * The declaration `draft` of one that `before` was, its changed clusters with the concessions that they now need. One that
  * the cluster of `from` alone did not need either is not given: that place is for the checks to refuse.
@@ -43,9 +51,14 @@ export function withConcessions(stack: string, before: Draft, draft: Draft, pair
   const clusters = (draft.farm.clusters ?? []).map((cluster, index) => {
     const former = before.farm.clusters?.[index];
     if (former === cluster || former === undefined) return cluster;
-    // In the middle of a move, how the cluster was before it: without the one that takes over.
-    const alone = areBoth(former, pair) ? leave(before.farm, { from: pair.to, to: pair.from }) : before.farm;
-    const formerly = rulesOf(stack, { ...before, farm: alone }, cluster.id);
+    const clustersBefore = before.farm.clusters?.map((each) =>
+      each === former && areBoth(former, pair) ? asItWas(former, pair) : each,
+    );
+    const formerly = rulesOf(
+      stack,
+      { ...before, farm: { ...before.farm, clusters: clustersBefore } },
+      cluster.id,
+    );
     const granted = cluster.concessions ?? [];
     const concessions = rulesOf(stack, draft, cluster.id).flatMap((rule): Concession[] => {
       const known = granted.find((each) => each.rule === rule);

@@ -10,8 +10,6 @@ export type Edit = (farm: FarmDeclaration, pair: Pair) => FarmDeclaration;
 const without = (ids: readonly string[], id: string): string[] => ids.filter((each) => each !== id);
 const beside = (ids: readonly string[], { from, to }: Pair): string[] =>
   ids.flatMap((id) => (id === from ? [from, to] : [id]));
-const inPlace = (ids: readonly string[], from: string, to: string): string[] =>
-  ids.map((id) => (id === from ? to : id));
 
 /** The farm with each cluster changed; clusters that stay are the same objects. */
 const withClusters = (
@@ -20,15 +18,14 @@ const withClusters = (
 ): FarmDeclaration => ({ ...farm, clusters: (farm.clusters ?? []).map(change) });
 
 /**
- * `to` joins each cluster that `from` is in. Of PostgreSQL it is a copy at first: that changes no vote. A vote without data
- * is taken over at once.
+ * `to` joins each cluster in which `from` has data. Of PostgreSQL it is a copy at first, which changes no vote until all of
+ * the data is there.
  */
 export const join: Edit = (farm, pair) =>
   withClusters(farm, (cluster) => {
     const part = partIn(cluster, pair.from);
-    if (part === undefined || partIn(cluster, pair.to) !== undefined) return cluster;
+    if (part === undefined || part === "witness" || partIn(cluster, pair.to) !== undefined) return cluster;
     if (cluster.software === "mariadb") return { ...cluster, members: beside(cluster.members, pair) };
-    if (part === "witness") return { ...cluster, witness: pair.to };
     const replicas = cluster.replicas ?? [];
     return {
       ...cluster,
@@ -59,16 +56,33 @@ export const serve: Edit = (farm, pair) => ({
     : {}),
 });
 
-/** Where `from` is a member and `to` a copy, they take each other's part: as many votes and copies as before. */
-export const exchange: Edit = (farm, { from, to }) =>
+/** Where `from` is a member of PostgreSQL and `to` a copy, `to` becomes one too. */
+export const vote: Edit = (farm, pair) =>
+  withClusters(farm, (cluster) =>
+    cluster.software === "postgresql" &&
+    partIn(cluster, pair.from) === "member" &&
+    partIn(cluster, pair.to) === "replica"
+      ? {
+          ...cluster,
+          members: beside(cluster.members, pair),
+          replicas: without(cluster.replicas ?? [], pair.to),
+        }
+      : cluster,
+  );
+
+/**
+ * Where both are members of PostgreSQL, `from` becomes a copy: the others go on hearing it while it gives up its vote. Who
+ * leaves a cluster at once is cut off from those that are changed first.
+ */
+export const resign: Edit = (farm, { from, to }) =>
   withClusters(farm, (cluster) =>
     cluster.software === "postgresql" &&
     partIn(cluster, from) === "member" &&
-    partIn(cluster, to) === "replica"
+    partIn(cluster, to) === "member"
       ? {
           ...cluster,
-          members: inPlace(cluster.members, from, to),
-          replicas: inPlace(cluster.replicas ?? [], to, from),
+          members: without(cluster.members, from),
+          replicas: [...(cluster.replicas ?? []), from],
         }
       : cluster,
   );

@@ -11,13 +11,13 @@ import { makePlan } from "../../plan/plan.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { afterRemoval, beforeRemoval, firstContact } from "./at-provider.ts";
 import { withConcessions } from "./concede.ts";
-import { type Edit, exchange, join, leave, remove, serve, withdraw } from "./edits.ts";
+import { type Edit, join, leave, remove, resign, serve, vote, withdraw } from "./edits.ts";
 import { type Draft, settingsWithout, withFirstHost } from "./first-host.ts";
 import { tooEarly } from "./order.ts";
 import { type Pair, partIn, serves, type Works, worksOf } from "./works.ts";
 import { linesToWrite, settingCommands } from "./write.ts";
 
-export type StepName = "declare" | "join" | "serve" | "exchange" | "withdraw" | "leave" | "remove";
+export type StepName = "declare" | "join" | "serve" | "vote" | "resign" | "withdraw" | "leave" | "remove";
 
 export interface Step {
   readonly name: StepName;
@@ -78,8 +78,10 @@ function titleOf(name: StepName, { from, to }: Pair, before: FarmDeclaration, fa
       return `${to} joins ${clusters}`;
     case "serve":
       return `${to} serves ${listed([...works.applications, ...(works.edge ? ["at the edge"] : [])])}`;
-    case "exchange":
-      return `${to} becomes a member of ${listed(postgresOf(farm, to))}, ${from} a copy`;
+    case "vote":
+      return `${to} becomes a member of ${listed(postgresOf(farm, to))}`;
+    case "resign":
+      return `${from} becomes a copy of ${listed(postgresOf(farm, to))}`;
     case "withdraw":
       return `${from} serves nothing any more`;
     case "leave":
@@ -95,11 +97,11 @@ function titleOf(name: StepName, { from, to }: Pair, before: FarmDeclaration, fa
  */
 function isBehind(name: StepName, farm: FarmDeclaration, { from, to }: Pair): boolean {
   const isGone = farm.hosts.every(({ id }) => id !== from);
-  if (isGone && (name === "exchange" || name === "withdraw" || name === "leave")) return false;
+  if (isGone && (name === "resign" || name === "withdraw" || name === "leave")) return false;
   const works = worksOf(farm, to);
   const parts = [...works.clusters.values()];
   if (name === "join") return parts.length > 0;
-  if (name === "exchange") return postgresOf(farm, to).length > 0;
+  if (name === "vote" || name === "resign") return postgresOf(farm, to).length > 0;
   if (name === "leave") return parts.some((part) => part !== "witness");
   if (name === "serve" || name === "withdraw") return serves(works);
   return true;
@@ -108,7 +110,8 @@ function isBehind(name: StepName, farm: FarmDeclaration, { from, to }: Pair): bo
 const EDITS: Readonly<Record<Exclude<StepName, "declare" | "remove">, Edit>> = {
   join,
   serve,
-  exchange,
+  vote,
+  resign,
   withdraw,
   leave,
 };
@@ -206,8 +209,8 @@ function stepsIn(order: readonly StepName[], stack: string, start: Looked, pair:
 
 /** `to` joins first what it will serve from; where the hosts that it serves with would not know it then, it serves first. */
 const ORDERS: readonly (readonly StepName[])[] = [
-  ["declare", "join", "serve", "exchange", "withdraw", "leave", "remove"],
-  ["declare", "serve", "join", "exchange", "withdraw", "leave", "remove"],
+  ["declare", "join", "serve", "vote", "resign", "withdraw", "leave", "remove"],
+  ["declare", "serve", "join", "vote", "resign", "withdraw", "leave", "remove"],
 ];
 
 function refuseInput(farm: FarmDeclaration, stack: string, { from, to }: Pair): void {
@@ -220,6 +223,14 @@ function refuseInput(farm: FarmDeclaration, stack: string, { from, to }: Pair): 
     throw new FarmError(
       `${from} carries ${listed(guests.map(({ id }) => id))}: a guest goes where its Proxmox host is`,
       "move each of them first",
+      2,
+    );
+  // Whoever leaves is cut off from those that are changed first. A vote that some do not hear lets no other one join etcd.
+  const votes = [...worksOf(farm, from).clusters].filter(([, part]) => part === "witness");
+  if (votes.length > 0)
+    throw new FarmError(
+      `${from} is the witness of ${listed(votes.map(([id]) => id))}: no other host can take that over by a change of the declaration yet`,
+      "let it stay where it is, or see README, PostgreSQL, for what is done when votes are off for good",
       2,
     );
 }

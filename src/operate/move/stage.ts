@@ -74,7 +74,7 @@ function served({ sessions }: Observation, from: string): string[] {
 /** What has to be so before a step is written. */
 function obstacles(step: Step, inventory: Inventory, seen: Observation, pair: Pair): string[] {
   switch (step.name) {
-    case "exchange":
+    case "resign":
       return writes(
         inventory.clusters.filter(({ software }) => software === "postgresql"),
         seen,

@@ -69,7 +69,7 @@ const refusal = (stack: string, draft: Draft, from: string, to: string): string 
 };
 
 describe("declarations on the way", () => {
-  const all = ["declare", "join", "serve", "exchange", "withdraw", "leave", "remove"];
+  const all = ["declare", "join", "serve", "vote", "resign", "withdraw", "leave", "remove"];
   const has = (...names: string[]): string[] => all.filter((name) => names.includes(name));
 
   const moves: [string, string, () => Draft, Pair, string[]][] = [
@@ -85,9 +85,8 @@ describe("declarations on the way", () => {
       "lab",
       labDraft,
       { from: "pg1", to: "pg5" },
-      has("declare", "join", "exchange", "leave", "remove"),
+      has("declare", "join", "vote", "resign", "leave", "remove"),
     ],
-    ["a witness", "lab", labDraft, { from: "pg3", to: "pg5" }, has("declare", "join", "remove")],
     [
       "a web node",
       "lab",
@@ -110,16 +109,25 @@ describe("declarations on the way", () => {
       has("join", "serve", "withdraw", "leave", "remove"),
     ],
     ["all works at once", "prod", () => prodDraft(), { from: "contabo-de1", to: "vps9" }, all],
-    // Joined first, it would be changed before the web nodes, who know nobody's vote.
+    // Joined first, it would be changed before the web nodes, who have nothing to do with its cluster.
     [
-      "a witness that is an edge too, which has to serve first",
+      "an edge with data that no application uses, which has to serve first",
       "lab",
       () =>
-        labDraft((farm) => {
-          farm.edge = { hosts: ["edge1", "pg3"] };
+        labDraft((farm, settings) => {
+          const edge = farm.hosts.find(({ id }) => id === "edge1");
+          assert(edge);
+          Object.assign(farm.hosts[0]!.origin, { cores: 16 });
+          for (const [index, id] of ["e2", "e3"].entries()) {
+            const origin = { kind: "guest", parent: "zhelezo1", vmid: 190 + index } as const;
+            farm.hosts.push({ ...edge, id, origin, mesh: `10.80.0.${90 + index}` });
+            Object.assign(settings.addresses as object, { [id]: `10.90.0.${90 + index}` });
+          }
+          const title = { en: "Other", ru: "Другая" };
+          farm.clusters!.push({ id: "other", title, software: "mariadb", members: ["edge1", "e2", "e3"] });
         }),
-      { from: "pg3", to: "pg5" },
-      ["declare", "serve", "join", "withdraw", "remove"],
+      { from: "edge1", to: "edge2" },
+      ["declare", "serve", "join", "withdraw", "leave", "remove"],
     ],
   ];
   for (const [what, stack, draft, pair, names] of moves)
@@ -203,6 +211,14 @@ describe("refused, with what to do instead", () => {
       "zhelezo1",
       "zhelezo9",
       /zhelezo1 carries db1, .*move each of them first/s,
+    ],
+    [
+      "a vote without data",
+      "lab",
+      labDraft(),
+      "pg3",
+      "pg5",
+      /pg3 is the witness of postgresql: no other host can take that over by a change of the declaration yet/,
     ],
     ["a name that is none", "lab", labDraft(), "db1", "DB_4", /a name is small Latin letters/],
     [

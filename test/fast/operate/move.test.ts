@@ -194,8 +194,8 @@ test("who takes the writes hands them over before it leaves", () => {
   );
   const postgresql = { from: "pg1", to: "pg5" };
   assert.match(
-    told("lab", declared(postgresql, 2), postgresql).text,
-    /3\. waits {2}pg5 becomes a member of postgresql, pg1 a copy\n.*on pg1: farm-postgresql switchover\n/,
+    told("lab", declared(postgresql, 3), postgresql).text,
+    /4\. waits {2}pg1 becomes a copy of postgresql\n.*on pg1: farm-postgresql switchover\n/,
   );
   // The cluster does not see it go at once.
   assert.match(
