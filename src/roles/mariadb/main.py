@@ -7,6 +7,8 @@
     farm-galera restart            restarts MariaDB so that the cluster goes on, and waits until it serves again
     farm-galera follow             the same if it runs with another configuration or program than is here
     farm-galera leave              lets another member take the writes, before this daemon is stopped
+    farm-galera retire             lets another member take the writes, and this one leave for good: before it is taken out of the declaration
+    farm-galera return             the other way round: this member joins again
 """
 
 import json
@@ -78,6 +80,22 @@ def give_writes_away(config):
     time.sleep(PROXIES_FOLLOW)
 
 
+def retire(config):
+    """Leaves the cluster in good order: who is cut off from some of the others only makes all of them stop for seconds (seen)."""
+    no = objection(config, states(config))
+    if no:
+        sys.exit(f"not retiring: {no}")
+    try:
+        give_writes_away(config)
+        server.RETIRED.touch()
+        complaint = server.stop()
+    finally:
+        server.LEAVING.unlink(missing_ok=True)
+    if complaint:
+        sys.exit(f"mariadb did not stop: {complaint}")
+    print(f"{config['name']} has left; to take it back: farm-galera return")
+
+
 def restart(config):
     """Restarts MariaDB with its present configuration, unless the cluster would be left without a majority."""
     if server.unit() == "stopped":
@@ -134,6 +152,10 @@ def main(arguments):
             restart(config)
         case ["leave"]:
             give_writes_away(config)
+        case ["retire"]:
+            retire(config)
+        case ["return"]:
+            server.RETIRED.unlink(missing_ok=True)
         case ["follow"]:
             follow(config)
         case _:

@@ -19,6 +19,8 @@ GRASTATE = pathlib.Path("/var/lib/mysql/grastate.dat")
 BOOTSTRAP = pathlib.Path("/run/farm-galera/bootstrap")
 # There while this member is about to be restarted, so that another takes the writes first.
 LEAVING = pathlib.Path("/run/farm-galera/leaving")
+# There once an administrator has said that this member goes for good: others are not to miss it, nor it to come back.
+RETIRED = pathlib.Path("/var/lib/farm-galera/retired")
 # With what configuration and program the server was started last.
 STARTED = pathlib.Path("/run/farm-galera/started")
 CONFIG = pathlib.Path("/etc/mysql/mariadb.conf.d/80-farm.cnf")

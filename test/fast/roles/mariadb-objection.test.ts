@@ -1,6 +1,6 @@
 /**
  * When a Galera member may be away, above all while another list of members is brought to one after the other:
- * `objection` of src/roles/mariadb/decide.py. A member is written as `+` (serves), `-` (does not) or `.` (no answer), and the
+ * `objection` of src/roles/mariadb/decide.py. A member is written as `+` (serves), `-` (does not), `r` (has retired) or `.` (no answer), and the
  * members that are declared to it.
  */
 import assert from "node:assert/strict";
@@ -18,7 +18,7 @@ json.dump([objection(*situation) for situation in json.load(sys.stdin)], sys.std
 function objection(members: Readonly<Record<string, string>>, met: readonly string[]): string | null {
   const states = Object.entries(members).map(([name, text]) => {
     const [kind, ...declared] = text.split(" ");
-    return [name, kind === "." ? null : { serving: kind === "+", members: declared }];
+    return [name, kind === "." ? null : { serving: kind === "+", retired: kind === "r", members: declared }];
   });
   const folder = new URL("../../../src/roles/mariadb", import.meta.url).pathname;
   const input = JSON.stringify([["db1", Object.fromEntries(states), met]]);
@@ -64,6 +64,13 @@ test("one that nobody else declares any more may be gone", () => {
   const left = "db1 db2 db3";
   const others = { db2: `+ ${left}`, db3: `+ ${left}` };
   assert.equal(objection({ db1: `+ ${four.join(" ")}`, ...others, db4: "." }, four), null);
+});
+
+test("one that has retired is not waited for; one that is only off is", () => {
+  const known = four.join(" ");
+  const others = { db1: `+ ${known}`, db2: `+ ${known}`, db3: `+ ${known}` };
+  assert.equal(objection({ ...others, db4: `r ${known}` }, four), null);
+  assert.match(objection({ ...others, db4: `- ${known}` }, four) ?? "", /^only db2, db3 would go on serving/);
 });
 
 test("one is not replaced by another that has no data in one change: two would be left, one of them away", () => {
