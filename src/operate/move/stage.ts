@@ -1,7 +1,9 @@
 /** How far a move is: what its steps have to write, with what the hosts say. Pure. */
+
+import type { MemberState } from "../../clusters/kind.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { Inventory } from "../../inventory/schema.ts";
-import { moveOf } from "./cluster-kinds.ts";
+import { hasRetired, moveOf } from "./cluster-kinds.ts";
 import type { Observation } from "./observe.ts";
 import type { Move, Step } from "./plan.ts";
 import type { Pair } from "./works.ts";
@@ -29,28 +31,46 @@ const listed = (names: readonly string[]): string => names.join(", ");
 
 function outstanding(inventory: Inventory, { hosts, clusters }: Observation): Outstanding {
   const late = hosts.filter((h) => h.missed === undefined && !h.upToDate).map((h) => h.host);
-  const states = inventory.clusters.flatMap((cluster) =>
-    (clusters.get(cluster.id) ?? [])
-      .filter((state) => !moveOf(cluster).inStep(state, cluster))
-      .map(
-        ({ host, status, state, size, lag }) =>
-          `${host} is not in step in ${cluster.id}: ${status ?? "no answer"}${state === null ? "" : `, ${state}`}${size === null ? "" : `, sees ${size}`}${lag === null ? "" : `, ${lag} bytes behind`}`,
-      ),
+  const behind = inventory.clusters.flatMap((cluster) => {
+    const all = clusters.get(cluster.id) ?? [];
+    return all
+      .filter((state) => !moveOf(cluster).inStep(state, cluster, all))
+      .map((state) => `${state.host} is not in step in ${cluster.id}: ${stateText(state)}`);
+  });
+  // Its probes miss what it has left.
+  const retired = new Set(
+    [...clusters.values()]
+      .flat()
+      .filter(hasRetired)
+      .map(({ host }) => host),
   );
+  const unwell = hosts.filter(({ host }) => !retired.has(host));
   return {
     apply: [
       ...hosts.flatMap((h) => (h.missed === undefined ? [] : [h.missed])),
       ...(late.length > 0 ? [`not applied yet: ${listed(late)}`] : []),
     ],
-    wait: [...hosts.flatMap((h) => h.unhealthy.map((why) => `${h.host}: ${why}`)), ...states],
+    wait: [...unwell.flatMap((h) => h.unhealthy.map((why) => `${h.host}: ${why}`)), ...behind],
   };
 }
 
-/** Where `from` takes the writes of one of some clusters, how they are handed over. */
-function writes(concerned: Inventory["clusters"], { clusters }: Observation, from: string): string[] {
-  return concerned
-    .filter((c) => clusters.get(c.id)?.some(({ host, writer }) => host === from && writer))
-    .map((c) => `${from} takes the writes of ${c.id}; hand them over, on ${from}: ${moveOf(c).handOver}`);
+function stateText({ status, state, size, lag }: MemberState): string {
+  const texts = [
+    status ?? "no answer",
+    state,
+    size === null ? null : `sees ${size}`,
+    lag === null ? null : `${lag} bytes behind`,
+  ];
+  return listed(texts.filter((text) => text !== null));
+}
+
+/** What has to be done on `from` before some clusters can do without it. */
+function beforeLeaving(concerned: Inventory["clusters"], { clusters }: Observation, from: string): string[] {
+  return concerned.flatMap((cluster) => {
+    const state = clusters.get(cluster.id)?.find(({ host }) => host === from);
+    const first = state && moveOf(cluster).beforeLeaving(state);
+    return first ? [`${from} ${first.why} ${cluster.id}; on ${from}: ${first.command}`] : [];
+  });
 }
 
 /** Users that still come in by `from`. */
@@ -75,13 +95,13 @@ function served({ sessions }: Observation, from: string): string[] {
 function obstacles(step: Step, inventory: Inventory, seen: Observation, pair: Pair): string[] {
   switch (step.name) {
     case "resign":
-      return writes(
+      return beforeLeaving(
         inventory.clusters.filter(({ software }) => software === "postgresql"),
         seen,
         pair.from,
       );
     case "leave":
-      return writes(inventory.clusters, seen, pair.from);
+      return beforeLeaving(inventory.clusters, seen, pair.from);
     case "withdraw":
       return users(inventory, seen, pair.from);
     case "remove":

@@ -180,22 +180,32 @@ describe("each stage, St. Louis to Singapore", () => {
   });
 });
 
-test("who takes the writes hands them over before it leaves", () => {
+test("who leaves is taken out of the cluster's work first, and nobody waits for it then", () => {
   const declared = (pair: Pair, count: number): Draft =>
     planMove("lab", labDraft(), pair).steps[count - 1]?.draft ?? assert.fail("there is no such step");
   const mariadb = { from: "db2", to: "db4" };
   assert.match(
     told("lab", declared(mariadb, 2), mariadb).text,
-    /3\. waits {2}db2 leaves mariadb\n +db2 takes the writes of mariadb; hand them over, on db2: farm-galera leave\n/,
+    /3\. waits {2}db2 leaves mariadb\n +db2 is still in mariadb; on db2: farm-galera retire\n/,
   );
-  assert.match(
-    told("lab", declared({ from: "db1", to: "db4" }, 2), { from: "db1", to: "db4" }).text,
-    /3\. NEXT/,
-  );
+  // Its probe says no, and the others see three of four: both as it has to be.
+  const retired = told("lab", declared(mariadb, 2), mariadb, (seen) => ({
+    ...seen,
+    hosts: seen.hosts.map((h) => (h.host === "db2" ? { ...h, unhealthy: ["probe mariadb in sync"] } : h)),
+    clusters: new Map(
+      [...seen.clusters].map(([id, all]) => [
+        id,
+        all.map((s) =>
+          s.host === "db2" ? { ...s, status: "retired", state: null, size: null } : { ...s, size: 3 },
+        ),
+      ]),
+    ),
+  })).text;
+  assert.match(retired, /3\. NEXT {3}db2 leaves mariadb\n +in stacks\/lab\.ts, cluster mariadb: members/);
   const postgresql = { from: "pg1", to: "pg5" };
   assert.match(
     told("lab", declared(postgresql, 3), postgresql).text,
-    /4\. waits {2}pg1 becomes a copy of postgresql\n.*on pg1: farm-postgresql switchover\n/,
+    /4\. waits {2}pg1 becomes a copy of postgresql\n +pg1 takes the writes of postgresql; on pg1: farm-postgresql switchover\n/,
   );
   // The cluster does not see it go at once.
   assert.match(
