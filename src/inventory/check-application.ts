@@ -7,7 +7,7 @@ const databaseOf: Readonly<Record<Application["software"], Cluster["software"]>>
 };
 
 /** One request at a time, and two connections while Redmine is set up. */
-const REDMINE_CONNECTIONS = 3;
+export const REDMINE_CONNECTIONS = 3;
 
 function checkDatabase(inventory: Inventory, { id, software, database, nodes }: Application): string[] {
   const cluster = inventory.clusters.find((c) => c.id === database.cluster);

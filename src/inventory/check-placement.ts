@@ -17,11 +17,16 @@ export interface Shortfall {
   readonly text: string;
 }
 
-/** Where the votes of a cluster are spread less than the environment demands. */
+/** A quorum is odd, and at least three. Four are no worse than three while a member is being replaced. */
+const LEAST_VOTES = 3;
+
+/** Where the votes of a cluster are an even number, or are spread less than the environment demands. */
 export function shortfalls({ placement, hosts, sites }: Inventory, cluster: Cluster): Shortfall[] {
   const voters = votersOf(cluster).flatMap((id) => hosts.find((h) => h.id === id) ?? []);
   const names = voters.map((v) => v.id).join(", ");
   const found: Shortfall[] = [];
+  if (voters.length > LEAST_VOTES && voters.length % 2 === 0)
+    found.push({ rule: "quorum", text: `cluster ${cluster.id} has ${voters.length} votes (${names})` });
   const domains = new Set(voters.map((v) => v.failureDomain));
   if (domains.size < placement.failureDomains)
     found.push({
@@ -53,6 +58,7 @@ export function warnings(inventory: Inventory): string[] {
 const REMEDY: Readonly<Record<Shortfall["rule"], string>> = {
   failureDomains: "place them on other physical machines, or lower placement.failureDomains",
   providers: "place one elsewhere, or lower placement.providers",
+  quorum: "a quorum needs an odd number, 3 or more: an even one survives the loss of no more than one fewer",
 };
 
 /** Shortfalls that nobody conceded, and concessions that nothing needs. */
@@ -69,12 +75,12 @@ function checkSpread(inventory: Inventory, cluster: Cluster): string[] {
   ];
 }
 
-/** A quorum is odd, and at least three. */
+/** Fewer than three votes are no quorum, and nobody can concede that; an even number is a shortfall. */
 function checkQuorum(cluster: Cluster): string[] {
   const voters = votersOf(cluster);
-  if (voters.length >= 3 && voters.length % 2 === 1) return [];
+  if (voters.length >= LEAST_VOTES) return [];
   return [
-    `cluster ${cluster.id} has ${voters.length} votes (${voters.join(", ")}); a quorum needs an odd number, 3 or more: with ${voters.length} the loss of one stops ${voters.length < 3 ? "it" : "as much as with one fewer"}`,
+    `cluster ${cluster.id} has ${voters.length} votes (${voters.join(", ")}); a quorum needs an odd number, 3 or more: with ${voters.length} the loss of one stops it`,
   ];
 }
 

@@ -112,11 +112,13 @@ function inOrder(inventory: Inventory): Inventory {
   };
 }
 
-/**
- * Turns a farm's declaration and its stack's configuration into a checked inventory, its lists in the order of
- * names. Throws one FarmError (exit code 2) that lists everything that is wrong, each with its place and what to write.
- */
-export function loadInventory(stack: string, declaration: FarmDeclaration, config: unknown): Inventory {
+/** What a declaration and its stack's configuration say, before anybody has looked whether it may be so. */
+interface Unchecked {
+  readonly inventory: Inventory;
+  readonly settings: StackConfig;
+}
+
+function read(stack: string, declaration: FarmDeclaration, config: unknown): Unchecked {
   const farm = parse(farmSchema, declaration, `stacks/${stack}.ts`);
   const settings: StackConfig = parse(
     configSchema,
@@ -142,9 +144,30 @@ export function loadInventory(stack: string, declaration: FarmDeclaration, confi
     imports: settings.imports,
     trainings: Object.entries(settings.training).map(([name, training]) => ({ name, ...training })),
   };
-  const problems = findProblems(inventory, settings);
+  return { inventory, settings };
+}
+
+/**
+ * The inventory of a declaration that is only thought of, its lists in the order of names, and what is wrong with it, as
+ * sentences. Throws as loadInventory does where it can't even be read.
+ */
+export function tryInventory(
+  stack: string,
+  declaration: FarmDeclaration,
+  config: unknown,
+): { inventory: Inventory; problems: string[] } {
+  const { inventory, settings } = read(stack, declaration, config);
+  return { inventory: inOrder(inventory), problems: findProblems(inventory, settings) };
+}
+
+/**
+ * Turns a farm's declaration and its stack's configuration into a checked inventory, its lists in the order of
+ * names. Throws one FarmError (exit code 2) that lists everything that is wrong, each with its place and what to write.
+ */
+export function loadInventory(stack: string, declaration: FarmDeclaration, config: unknown): Inventory {
+  const { inventory, problems } = tryInventory(stack, declaration, config);
   if (problems.length > 0) throw refusal(`stacks/${stack}.ts and its configuration`, problems);
-  return inOrder(inventory);
+  return inventory;
 }
 
 /** Hosts by name, of lists that were asked before: a plan of a thousand hosts asks some hundred thousand times. */

@@ -20,7 +20,7 @@ const concessions = {
    * that is not needed (any more) is refused.
    */
   concessions: z
-    .array(z.strictObject({ rule: z.enum(["failureDomains", "providers"]), proposal: title }))
+    .array(z.strictObject({ rule: z.enum(["failureDomains", "providers", "quorum"]), proposal: title }))
     .default([]),
 };
 

@@ -82,7 +82,8 @@ export const edge: HostRole = ({ inventory, host }) => {
         (["http", "https"] as const).map((scheme) => ({
           name: `${id} answers through the edge by ${scheme}`,
           command: `curl --silent --show-error --fail --insecure --max-time 10 --resolve ${name}:80:${host.address} --resolve ${name}:443:${host.address} '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
-          within: 60,
+          // In a new farm the nodes' turn comes later, and they have 120 s themselves.
+          within: 180,
         })),
     ),
   };

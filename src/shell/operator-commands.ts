@@ -52,6 +52,19 @@ export function addOperatorCommands(
     });
 
   parent
+    .command("move")
+    .description(
+      "the steps by which host NEW takes over from HOST, and how far each is; changes nothing; exit code 1 while something is left",
+    )
+    .argument("<host>", "the one that leaves")
+    .argument("<new>", "the one that takes over; it need not be declared yet")
+    .argument("[stack]", "the stack", defaultStack)
+    .action(async (from: string, to: string, stack: string) => {
+      const { move } = await import("../operate/move/command.ts");
+      process.exitCode = await move(await open(stack), from, to);
+    });
+
+  parent
     .command("rollback")
     .description(
       "bring a host back to the bundle before the present one, or number N of its history; 0 makes the present one so again",

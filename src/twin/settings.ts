@@ -18,10 +18,21 @@ const FIRST_NUMBER = 10;
 /** Where the key of the twin's administrator lies on this computer. */
 export const administratorKey = (stack: string): string => join(stackLayout(stack).state, "administrator");
 
+/** The hosts' numbers in the range, by name: each keeps the one that it was given first, whoever comes or goes. */
+function numbers(stack: string): Record<string, number> {
+  const path = join(stackLayout(stack).state, "numbers.json");
+  const known: Record<string, number> = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
+  const fresh = declarationOf(stack).hosts.filter(({ id }) => known[id] === undefined);
+  const next = Math.max(FIRST_NUMBER, ...Object.values(known).map((number) => number + 1));
+  const all = { ...known, ...Object.fromEntries(fresh.map(({ id }, index) => [id, next + index])) };
+  if (fresh.length > 0) writeWhole(path, JSON.stringify(all));
+  return all;
+}
+
 function addresses(stack: string): Record<string, string> {
   const prefix = TWIN_RANGE.slice(0, TWIN_RANGE.lastIndexOf(".") + 1);
-  const hosts = declarationOf(stack).hosts.map((host) => host.id);
-  return Object.fromEntries(hosts.map((id, index) => [id, `${prefix}${FIRST_NUMBER + index}`]));
+  const known = numbers(stack);
+  return Object.fromEntries(declarationOf(stack).hosts.map(({ id }) => [id, `${prefix}${known[id]}`]));
 }
 
 /** The number that a cloud would have for what it keeps under a name: the same at every run. */

@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import type { MemberState } from "../clusters/kind.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
-import { clusterStates } from "./cluster-state.ts";
+import { clusterStates } from "../operate/cluster-state.ts";
 import { nameOf, type WrittenFault, writtenFault } from "./drills/left-over.ts";
 import { openRunningFarm, type TwinFarm } from "./farm.ts";
 import { askHosts, type HostHealth, isGreen } from "./health.ts";

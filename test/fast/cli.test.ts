@@ -36,6 +36,8 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
     [["rebuild", "zhelezo1", "--check"], /192\.0\.2\.1 of host zhelezo1 is an example/],
     [["history"], /missing required argument 'host'/],
     [["history", "db1"], /192\.0\.2\.1 of host zhelezo1 is an example/],
+    [["move", "db1"], /missing required argument 'new'/],
+    [["move", "db1", "db4"], /192\.0\.2\.1 of host zhelezo1 is an example/],
     [["rollback", "db1", "--stack", "nowhere"], /no stack "nowhere" is declared/],
     [["rollback", "db1", "one"], /write a number from `history`/],
   ];

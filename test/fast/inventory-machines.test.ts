@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { shortfalls } from "../../src/inventory/check-placement.ts";
+import { shortfalls, warnings } from "../../src/inventory/check-placement.ts";
 import { labInventory, PRICE } from "./farms.ts";
 import { type Change, host, refusal } from "./refusal.ts";
 
@@ -8,7 +8,7 @@ import { type Change, host, refusal } from "./refusal.ts";
 const spread: Change = (farm) => {
   farm.placement.failureDomains = 2;
 };
-const concession = (rule: "failureDomains" | "providers") => ({
+const concession = (rule: "failureDomains" | "providers" | "quorum") => ({
   rule,
   proposal: { en: "rent another machine", ru: "арендовать ещё одну машину" },
 });
@@ -215,4 +215,26 @@ test("settings as the engine gives them: numbers as numbers, unquoted days as mo
   });
   assert.equal(inventory.imports.cloud1, "123");
   assert.equal(inventory.hosts.find(({ id }) => id === "cloud1")?.price?.on, "2026-11-26");
+});
+
+test("a member beside the one that it replaces makes an even number, which has to be conceded, and only as long as it is so", () => {
+  const members = (names: string[], ...conceded: Parameters<typeof concession>[0][]) => {
+    return (farm: Parameters<NonNullable<Change>>[0]) => {
+      Object.assign(farm.clusters![0]!, {
+        members: names,
+        concessions: conceded.map((rule) => concession(rule)),
+      });
+    };
+  };
+  const four = ["db1", "db2", "db3", "edge1"];
+  assert.match(
+    refusal(members(four)),
+    /cluster mariadb has 4 votes \(db1, db2, db3, edge1\); a quorum needs an odd number, 3 or more/,
+  );
+  assert.match(
+    warnings(labInventory(members(four, "quorum")))[0] ?? "",
+    /^cluster mariadb has 4 votes .*Proposal: /,
+  );
+  assert.match(refusal(members(four.slice(0, 3), "quorum")), /a concession on quorum that it does not need/);
+  assert.match(refusal(members(four.slice(0, 2), "quorum")), /has 2 votes .*the loss of one stops it/);
 });

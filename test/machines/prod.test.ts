@@ -16,6 +16,8 @@ import { copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
 const STACK = "prod";
 /** The lab's twin has the ports from 8080 on. */
 const UP: readonly string[] = ["twin", "up", STACK, "--port", "8280"];
+/** Seconds: eleven machines are installed, beside another test. */
+const UP_LIMIT = 1500;
 
 /** The wiki's front page by an edge. */
 function wikiOf(prod: TwinFarm, edge = prod.inventory.edge.hosts[0] ?? ""): Promise<Result> {
@@ -52,7 +54,7 @@ async function upWith(generations: string): Promise<Result> {
     editFile(copy, "stacks/prod.ts", (text) =>
       text.replace("  edge: {", `  generations: { ${generations} },\n  edge: {`),
     );
-    return await farm(UP, 900, copy);
+    return await farm(UP, UP_LIMIT, copy);
   } finally {
     rmSync(copy, { recursive: true });
   }
@@ -60,7 +62,7 @@ async function upWith(generations: string): Promise<Result> {
 
 test("the production cloud", { skip: withoutRoot }, async (t) => {
   t.after(() => farm(["twin", "down", STACK, "--purge"]));
-  const { code, stdout, stderr } = await farm(UP);
+  const { code, stdout, stderr } = await farm(UP, UP_LIMIT);
   assert.equal(code, 0, stdout + stderr);
   t.diagnostic(/Done in .*/.exec(stdout)?.[0] ?? "");
   const prod = await openRunningFarm(STACK);

@@ -59,10 +59,12 @@ class Daemon:
     # What is known
 
     def states(self):
-        """The state of every member, None for those that have not answered lately."""
+        """The state of every member but those that have retired, None for those that have not answered lately."""
         now = time.monotonic()
         found = {
-            name: state if now - when < STALE_AFTER else None for name, (state, when) in list(self.peers.items())
+            name: state if now - when < STALE_AFTER else None
+            for name, (state, when) in list(self.peers.items())
+            if not (state and state.get("retired"))
         }
         return {**found, self.name: self.state()}
 
@@ -72,6 +74,7 @@ class Daemon:
         fresh = time.monotonic() - when < STALE_AFTER
         return {
             "name": self.name,
+            "members": sorted(self.members),
             **sample,
             "view": [name for name, address in self.members.items() if address in sample["view"]],
             "serving": sample["serving"] and fresh,
@@ -89,6 +92,7 @@ class Daemon:
             "changing": server.in_change(),
             "room": server.has_room(),
             "leaving": server.LEAVING.exists(),
+            "retired": server.RETIRED.exists(),
         }
 
     def refusal(self, path):

@@ -14,8 +14,11 @@ A member's own account of itself (the answer to GET /state) is a dict:
     lost      members that the cluster went on without on such a word, until they have joined anew
     writer    the member that it holds for the one that takes the writes
     term      how often the writer had been chosen when that one was
+    members   those that are declared to it: while a declaration is brought to one after the other, they differ
 
-`states` maps every declared member to such a dict, or to None while it does not answer. Texts carry no
+    retired   an administrator has said that it goes for good, and it left with all that it had
+
+`states` maps every declared member but those that have retired to such a dict, or to None while it does not answer. Texts carry no
 changing figures, so that a change of the text is worth a line in the journal.
 """
 
@@ -67,6 +70,8 @@ def decide(me, states, clocks):
     mine = states[me]
     if mine["server"] in ("starting", "stopping"):
         return Decision("wait", f"mariadb is {mine['server']}")
+    if mine.get("retired"):
+        return Decision("stop" if mine["server"] == "running" else "wait", "this member has retired; to take it back: farm-galera return")
     if mine["server"] == "running":
         return _running(me, states, clocks)
     if serving(states):
@@ -217,5 +222,27 @@ def agreed(me, states):
 
     When a cluster forms anew each member serves before it hears that the others do too, and chooses itself.
     """
-    others = [states[name] for name in states[me]["view"] if name != me]
+    others = [states.get(name) for name in states[me]["view"] if name != me]
     return all(state is None or state["writer"] == me for state in others)
+
+
+def objection(me, states, met):
+    """Why the cluster can't do without `me` for a while, or None. `met`: members that the server here was started with.
+
+    The others have to be a majority of those that count. One that was declared since the server here was started may not have
+    joined yet, one that no other declares any more is on its way out, and one that has retired is gone: none is waited for.
+    """
+    others = {name: state for name, state in states.items() if name != me and not (state and state.get("retired"))}
+    mine = states[me]
+    changing = [name for name, state in others.items() if state and state.get("changing")]
+    if changing:
+        return f"{listing(changing)} is being changed"
+    # One that does not serve is not missed, and its change may be its cure.
+    if mine is None or not mine["serving"] or not others:
+        return None
+    declared = [state.get("members", states) for state in others.values() if state and state["serving"]]
+    counted = [name for name in met if name == me or name in others and (not declared or any(name in names for names in declared))]
+    able = [name for name in counted if name != me and others.get(name) and others[name]["serving"]]
+    if 2 * len(able) <= len(counted):
+        return f"only {listing(able) or 'no other member'} would go on serving, which is no majority"
+    return None

@@ -42,7 +42,8 @@ export const mariadb: ClusterKind = {
       ({ id, mesh }): StateQuestion => ({
         host: id,
         urls: [`http://${mesh}:${STATE_PORT}/state`],
-        read([{ wsrep, writer, name }]) {
+        read([{ wsrep, writer, name, retired }]) {
+          if (retired) return { status: "retired" };
           // None while its server does not run.
           const { status = null, state = null, size = null, committed = null } = wsrep ?? {};
           return { status, state, size, committed, writer: writer === name };

@@ -7,6 +7,8 @@
     farm-galera restart            restarts MariaDB so that the cluster goes on, and waits until it serves again
     farm-galera follow             the same if it runs with another configuration or program than is here
     farm-galera leave              lets another member take the writes, before this daemon is stopped
+    farm-galera retire             lets another member take the writes, and this one leave for good: before it is taken out of the declaration
+    farm-galera return             the other way round: this member joins again
 """
 
 import json
@@ -16,6 +18,7 @@ import time
 import urllib.request
 
 import daemon
+import decide
 import server
 
 CONFIG = pathlib.Path("/etc/farm/galera.json")
@@ -58,18 +61,9 @@ def accept_loss(config, names):
 
 def objection(config, seen):
     """Why the cluster can't do without this member for a while, or None. `seen`: the state of each member, by name."""
-    others = {name: state for name, state in seen.items() if name != config["name"]}
-    mine = seen[config["name"]]
-    changing = [name for name, state in others.items() if state and state.get("changing")]
-    if changing:
-        return f"{', '.join(changing)} is being changed"
-    # One that does not serve is not missed, and its change may be its cure.
-    if mine is None or not mine["serving"] or not others:
-        return None
-    able = [name for name, state in others.items() if state and state["serving"]]
-    if 2 * len(able) <= len(config["members"]):
-        return f"only {', '.join(able) or 'no other member'} would go on serving, which is no majority"
-    return None
+    joined = server.started_with()
+    met = [name for name, address in config["members"].items() if joined is None or address in joined]
+    return decide.objection(config["name"], seen, met)
 
 
 def may_change(config):
@@ -84,6 +78,22 @@ def give_writes_away(config):
     while (ask(config["members"][name], config["port"]) or {}).get("open") and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(PROXIES_FOLLOW)
+
+
+def retire(config):
+    """Leaves the cluster in good order: who is cut off from some of the others only makes all of them stop for seconds (seen)."""
+    no = objection(config, states(config))
+    if no:
+        sys.exit(f"not retiring: {no}")
+    try:
+        give_writes_away(config)
+        server.RETIRED.touch()
+        complaint = server.stop()
+    finally:
+        server.LEAVING.unlink(missing_ok=True)
+    if complaint:
+        sys.exit(f"mariadb did not stop: {complaint}")
+    print(f"{config['name']} has left; to take it back: farm-galera return")
 
 
 def restart(config):
@@ -142,6 +152,10 @@ def main(arguments):
             restart(config)
         case ["leave"]:
             give_writes_away(config)
+        case ["retire"]:
+            retire(config)
+        case ["return"]:
+            server.RETIRED.unlink(missing_ok=True)
         case ["follow"]:
             follow(config)
         case _:

@@ -19,6 +19,8 @@ GRASTATE = pathlib.Path("/var/lib/mysql/grastate.dat")
 BOOTSTRAP = pathlib.Path("/run/farm-galera/bootstrap")
 # There while this member is about to be restarted, so that another takes the writes first.
 LEAVING = pathlib.Path("/run/farm-galera/leaving")
+# There once an administrator has said that this member goes for good: others are not to miss it, nor it to come back.
+RETIRED = pathlib.Path("/var/lib/farm-galera/retired")
 # With what configuration and program the server was started last.
 STARTED = pathlib.Path("/run/farm-galera/started")
 CONFIG = pathlib.Path("/etc/mysql/mariadb.conf.d/80-farm.cnf")
@@ -111,6 +113,16 @@ def wsrep(status):
 
 
 CLIENT = ["mariadb", "--no-defaults", f"--socket={SOCKET}", "--batch", "--skip-column-names"]
+
+
+def started_with():
+    """Addresses of the members that the running server was started with; None when it does not answer."""
+    question = [*CLIENT, "--connect-timeout=2", "-e", "SELECT @@wsrep_cluster_address"]
+    try:
+        asked = subprocess.run(question, capture_output=True, text=True, timeout=5)
+    except subprocess.TimeoutExpired:
+        return None
+    return asked.stdout.strip().removeprefix("gcomm://").split(",") if asked.returncode == 0 else None
 
 
 def flush():

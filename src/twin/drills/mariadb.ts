@@ -1,9 +1,9 @@
 /** A MariaDB cluster as drills see it. */
 import { readFileSync } from "node:fs";
 import type { MariaDbCluster } from "../../inventory/schema.ts";
+import { clusterStates } from "../../operate/cluster-state.ts";
 import { databasePassword } from "../../roles/secrets.ts";
 import { FarmError } from "../../shell/errors.ts";
-import { clusterStates } from "../cluster-state.ts";
 import type { TwinFarm } from "../farm.ts";
 import { lastLines } from "../machines/run.ts";
 import { clientOf, type DrilledCluster } from "./cluster.ts";

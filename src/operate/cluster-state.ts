@@ -2,9 +2,9 @@
 import type { MemberState, StateQuestion } from "../clusters/kind.ts";
 import { kindOf } from "../clusters/kinds.ts";
 import type { Cluster } from "../inventory/schema.ts";
-import type { TwinFarm } from "./farm.ts";
+import type { Farm } from "./farm.ts";
 
-async function memberState(farm: TwinFarm, { host, urls, read }: StateQuestion): Promise<MemberState> {
+async function memberState(farm: Farm, { host, urls, read }: StateQuestion): Promise<MemberState> {
   const nothing = { host, status: null, state: null, size: null, committed: null, lag: null, writer: false };
   const command = `curl -fsS --noproxy '*' --max-time 3 --write-out '\\n' ${urls.join(" ")}`;
   try {
@@ -18,7 +18,7 @@ async function memberState(farm: TwinFarm, { host, urls, read }: StateQuestion):
 }
 
 /** What the hosts of a cluster say of themselves, in the order in which its kind asks them: the members' order at least. */
-export function clusterStates(farm: TwinFarm, cluster: Cluster): Promise<MemberState[]> {
+export function clusterStates(farm: Farm, cluster: Cluster): Promise<MemberState[]> {
   const questions = kindOf(cluster).questions(farm.inventory, cluster);
   return Promise.all(questions.map((question) => memberState(farm, question)));
 }

@@ -1,0 +1,119 @@
+/** The changes of a declaration by which one host takes over from another, each as data: nothing is written anywhere. */
+import { REDMINE_CONNECTIONS } from "../../inventory/check-application.ts";
+import type { FarmDeclaration } from "../../inventory/schema.ts";
+import { type DeclaredCluster, type Pair, partIn } from "./works.ts";
+
+type DeclaredApplication = NonNullable<FarmDeclaration["applications"]>[number];
+/** Returns the same declaration, or one with a change. */
+export type Edit = (farm: FarmDeclaration, pair: Pair) => FarmDeclaration;
+
+const without = (ids: readonly string[], id: string): string[] => ids.filter((each) => each !== id);
+const beside = (ids: readonly string[], { from, to }: Pair): string[] =>
+  ids.flatMap((id) => (id === from ? [from, to] : [id]));
+
+/** The farm with each cluster changed; clusters that stay are the same objects. */
+const withClusters = (
+  farm: FarmDeclaration,
+  change: (cluster: DeclaredCluster) => DeclaredCluster,
+): FarmDeclaration => ({ ...farm, clusters: (farm.clusters ?? []).map(change) });
+
+/**
+ * `to` joins each cluster in which `from` has data. Of PostgreSQL it is a copy at first, which changes no vote until all of
+ * the data is there.
+ */
+export const join: Edit = (farm, pair) =>
+  withClusters(farm, (cluster) => {
+    const part = partIn(cluster, pair.from);
+    if (part === undefined || part === "witness" || partIn(cluster, pair.to) !== undefined) return cluster;
+    if (cluster.software === "mariadb") return { ...cluster, members: beside(cluster.members, pair) };
+    const replicas = cluster.replicas ?? [];
+    return {
+      ...cluster,
+      replicas: part === "replica" ? beside(replicas, pair) : [...replicas, pair.to],
+    };
+  });
+
+/** Connections that an application needs with its nodes, where it says how many it may hold. */
+function enough(application: DeclaredApplication): DeclaredApplication {
+  const { software, database, nodes } = application;
+  const needed =
+    nodes.length * Math.max(software === "redmine" ? REDMINE_CONNECTIONS : 0, database.pool ?? 0);
+  return database.connections === undefined || database.connections >= needed
+    ? application
+    : { ...application, database: { ...database, connections: needed } };
+}
+
+/** `to` serves what `from` serves. */
+export const serve: Edit = (farm, pair) => ({
+  ...farm,
+  applications: (farm.applications ?? []).map((application) =>
+    application.nodes.includes(pair.from) && !application.nodes.includes(pair.to)
+      ? enough({ ...application, nodes: beside(application.nodes, pair) })
+      : application,
+  ),
+  ...(farm.edge?.hosts.includes(pair.from) && !farm.edge.hosts.includes(pair.to)
+    ? { edge: { hosts: beside(farm.edge.hosts, pair) } }
+    : {}),
+});
+
+/** Where `from` is a member of PostgreSQL and `to` a copy, `to` becomes one too. */
+export const vote: Edit = (farm, pair) =>
+  withClusters(farm, (cluster) =>
+    cluster.software === "postgresql" &&
+    partIn(cluster, pair.from) === "member" &&
+    partIn(cluster, pair.to) === "replica"
+      ? {
+          ...cluster,
+          members: beside(cluster.members, pair),
+          replicas: without(cluster.replicas ?? [], pair.to),
+        }
+      : cluster,
+  );
+
+/**
+ * Where both are members of PostgreSQL, `from` becomes a copy: the others go on hearing it while it gives up its vote. Who
+ * leaves a cluster at once is cut off from those that are changed first.
+ */
+export const resign: Edit = (farm, { from, to }) =>
+  withClusters(farm, (cluster) =>
+    cluster.software === "postgresql" &&
+    partIn(cluster, from) === "member" &&
+    partIn(cluster, to) === "member"
+      ? {
+          ...cluster,
+          members: without(cluster.members, from),
+          replicas: [...(cluster.replicas ?? []), from],
+        }
+      : cluster,
+  );
+
+/** `from` serves nothing any more that `to` serves. */
+export const withdraw: Edit = (farm, { from, to }) => ({
+  ...farm,
+  applications: (farm.applications ?? []).map((application) =>
+    application.nodes.includes(from) && application.nodes.includes(to)
+      ? { ...application, nodes: without(application.nodes, from) }
+      : application,
+  ),
+  ...(farm.edge?.hosts.includes(from) && farm.edge.hosts.includes(to)
+    ? { edge: { hosts: without(farm.edge.hosts, from) } }
+    : {}),
+});
+
+/** `from` leaves each cluster in which `to` has the same data. */
+export const leave: Edit = (farm, { from, to }) =>
+  withClusters(farm, (cluster) => {
+    if (partIn(cluster, from) === undefined || partIn(cluster, to) === undefined) return cluster;
+    if (cluster.software === "mariadb") return { ...cluster, members: without(cluster.members, from) };
+    return { ...cluster, replicas: without(cluster.replicas ?? [], from) };
+  });
+
+/** `from` is no host any more. What else names it, such as a cluster that it never left, is for the checks to find. */
+export const remove: Edit = (farm, { from }) => {
+  const generations = Object.entries(farm.generations ?? {});
+  return {
+    ...farm,
+    hosts: farm.hosts.filter(({ id }) => id !== from),
+    generations: Object.fromEntries(generations.filter(([name]) => !name.endsWith(`/${from}`))),
+  };
+};
