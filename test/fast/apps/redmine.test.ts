@@ -77,6 +77,8 @@ test("processes follow the host's memory, threads the connections that a node ma
   assert.deepEqual(sizes(8e9, 40), [6, 3]);
   assert.deepEqual(sizes(2e9, 6), [1, 1]);
   assert.deepEqual(sizes(8e9, 8), [2, 1]);
+  // A busy machine takes more than Puma's 60 s; systemd gives up after 300.
+  assert.match(contentOf(PUMA, { database: { cluster: "postgresql" } }, 8e9), /^worker_boot_timeout 240$/m);
 });
 
 test("nobody is served before the setup has replaced the password that everybody knows", () => {
