@@ -4,7 +4,7 @@ import type { Connection } from "../host/connection.ts";
 import { isPrivate, written } from "../inventory/addresses.ts";
 import { dataHostsOf } from "../inventory/clusters.ts";
 import { hostOf, ownMachine } from "../inventory/load.ts";
-import { isVm } from "../inventory/machines.ts";
+import { isVm, mountsOf } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import type { Keys } from "../plan/keys.ts";
 import { GUEST_BRIDGE } from "../roles/guest-network.ts";
@@ -70,7 +70,7 @@ function firstContact({ host, inventory, keys }: ProxmoxGuestArgs): object {
 /** Whether something would be gone with its disk that is not made anew from the program. */
 const holdsData = ({ host, inventory }: ProxmoxGuestArgs): boolean =>
   inventory.clusters.some((cluster) => dataHostsOf(cluster).includes(host.id)) ||
-  (host.origin.kind === "guest" && host.origin.mounts.length > 0);
+  mountsOf(host.origin).length > 0;
 
 /**
  * A container or VM on a Proxmox host, made, changed in place and removed by Proxmox's own `pct` or `qm`. One that holds data is

@@ -3,6 +3,7 @@ import { kinds } from "../clusters/kinds.ts";
 import { AGENT } from "../host/agent.ts";
 import { file, unit } from "../host/entries.ts";
 import type { AccountState, Contribution, FileState } from "../host/state.ts";
+import { guestsOf } from "../inventory/capacity.ts";
 import { endedSessions } from "./ended-sessions.ts";
 import type { HostRole, RoleContext } from "./role.ts";
 import { selfCheck } from "./self-check.ts";
@@ -18,8 +19,7 @@ const JOURNALD = "/etc/systemd/journald.conf.d/60-farm.conf";
 const keysOf = (account: string): string => `${AUTHORIZED_KEYS}/${account}`;
 
 /** Whether others are reached through this host: administrators pass a Proxmox host on the way to its guests. */
-const isJumpHost = ({ inventory, host }: RoleContext): boolean =>
-  inventory.hosts.some((h) => h.origin.kind === "guest" && h.origin.parent === host.id);
+const isJumpHost = ({ inventory, host }: RoleContext): boolean => guestsOf(inventory, host.id).length > 0;
 
 function sshd(context: RoleContext): string {
   const accounts = ["root", ...context.inventory.administrators.map((a) => a.name)];
@@ -129,11 +129,9 @@ function connects({ inventory, host }: RoleContext): NonNullable<Contribution["c
       (protocol) => ({ service: "dns", protocol, port: 53, to: { kind: "address", address } }) as const,
     ),
   );
-  const guests = inventory.hosts
-    .filter((h) => h.origin.kind === "guest" && h.origin.parent === host.id)
-    .map(
-      (h) => ({ service: "ssh", protocol: "tcp", port: 22, to: { kind: "underlay", host: h.id } }) as const,
-    );
+  const guests = guestsOf(inventory, host.id).map(
+    (h) => ({ service: "ssh", protocol: "tcp", port: 22, to: { kind: "underlay", host: h.id } }) as const,
+  );
   return [
     ...packages,
     ...names,

@@ -40,19 +40,12 @@ export const numberOf = (name: string): string =>
   String(Number.parseInt(createHash("sha256").update(name).digest("hex").slice(0, 7), 16));
 
 /** Guests of all Proxmox hosts are on the twin's one bridge, whose address is the controller's. */
-function guestNetworks(real: Settings): Settings {
-  if (real.guestNetworks === undefined) return {};
-  const names = Object.keys(real.guestNetworks as object);
-  const [, prefixLength] = TWIN_RANGE.split("/");
-  const own = `${controllerAddress(TWIN_RANGE)}/${prefixLength}`;
-  return { guestNetworks: Object.fromEntries(names.map((id) => [id, own])) };
-}
+const guestNetwork = (): string => `${controllerAddress(TWIN_RANGE)}/${TWIN_RANGE.split("/")[1]}`;
 
-/** Numbers of what exists at a cloud, in place of the real ones; nothing where nothing does. */
-function imports(real: Settings): Settings {
-  if (real.imports === undefined) return {};
-  const names = Object.keys(real.imports as object);
-  return { imports: Object.fromEntries(names.map((id) => [id, numberOf(id)])) };
+/** A setting by name, such as `imports`, with the twin's own values; nothing where the real stack has none. */
+function byName(real: Settings, key: string, value: (name: string) => string): Settings {
+  if (real[key] === undefined) return {};
+  return { [key]: Object.fromEntries(Object.keys(real[key] as object).map((name) => [name, value(name)])) };
 }
 
 /** Makes a file once, whole or not at all. */
@@ -80,9 +73,9 @@ export async function twinSettings(stack: string): Promise<Settings> {
   const real = readSettings(stack);
   return {
     ...real,
-    ...imports(real),
+    ...byName(real, "imports", numberOf),
     addresses: addresses(stack),
-    ...guestNetworks(real),
+    ...byName(real, "guestNetworks", guestNetwork),
     administrators: [
       { name: "twin", languages: ["en", "ru"], keys: [readFileSync(`${key}.pub`, "utf8").trim()] },
     ],

@@ -11,17 +11,15 @@ import { bootstrap } from "../../src/operate/bootstrap.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { hostPlan, makePlan } from "../../src/plan/plan.ts";
 import { SshPool } from "../../src/shell/ssh.ts";
-import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
-import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
+import type { Lock } from "../../src/twin/machines/lock.ts";
 import { boot, kill } from "../../src/twin/machines/machine.ts";
-import { inNamespace, openNetwork, runInNamespace } from "../../src/twin/machines/network.ts";
-import { proxyAddress, startPackageProxy } from "../../src/twin/machines/packages.ts";
-import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import { inNamespace, runInNamespace } from "../../src/twin/machines/network.ts";
+import { proxyAddress } from "../../src/twin/machines/packages.ts";
 import { must } from "../../src/twin/machines/run.ts";
-import { destroyStack } from "../../src/twin/machines/stack.ts";
 import { PRICE } from "../fast/farms.ts";
 import { withoutRoot } from "./lab-farm.ts";
+import { closeStack, openStack } from "./own-stack.ts";
 
 const STACK = "adoption-test";
 const ADDRESS = "10.94.1.11";
@@ -129,12 +127,7 @@ describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
   let all = "";
 
   before(async () => {
-    await ensurePrerequisites();
-    lock = await lockStack(STACK, "the test of adoption");
-    await destroyStack(STACK);
-    await openNetwork(STACK, "10.94.1.0/24");
-    await startPackageProxy(STACK);
-    await ensureImage(STACK);
+    lock = await openStack(STACK, "10.94.1.0/24", "the test of adoption");
     folder = mkdtempSync(join(tmpdir(), "farm-adoption-"));
     await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
     const publicKey = readFileSync(join(folder, "key.pub"), "utf8").trim();
@@ -149,8 +142,7 @@ describe("adoption of a server set up by hand", { skip: withoutRoot }, () => {
 
   after(async () => {
     if (lock === undefined) return;
-    await destroyStack(STACK);
-    lock.release();
+    await closeStack(STACK, lock);
     rmSync(folder, { recursive: true });
   });
 

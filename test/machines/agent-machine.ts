@@ -9,15 +9,12 @@ import { bundle } from "../../src/host/bundle.ts";
 import { file, unit } from "../../src/host/entries.ts";
 import { merge } from "../../src/host/merge.ts";
 import type { Contribution, UnitState } from "../../src/host/state.ts";
-import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine, insideMachine } from "../../src/twin/machines/inside.ts";
-import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
+import type { Lock } from "../../src/twin/machines/lock.ts";
 import { boot, bootAgain, powerCut, stop } from "../../src/twin/machines/machine.ts";
-import { controllerAddress, inNamespace, openNetwork } from "../../src/twin/machines/network.ts";
-import { startPackageProxy } from "../../src/twin/machines/packages.ts";
-import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import { controllerAddress, inNamespace } from "../../src/twin/machines/network.ts";
 import { must, run } from "../../src/twin/machines/run.ts";
-import { destroyStack } from "../../src/twin/machines/stack.ts";
+import { closeStack, openStack } from "./own-stack.ts";
 
 /** The one booted machine that a file of the agent's tests has, and the words in which they speak of it. */
 const STACK = `${basename(process.argv[1] ?? "", ".test.ts")}-test`;
@@ -35,12 +32,7 @@ let lock: Lock | undefined;
 let keys = "";
 
 export async function openMachine(): Promise<void> {
-  await ensurePrerequisites();
-  lock = await lockStack(STACK, "the agent's tests");
-  await destroyStack(STACK);
-  await openNetwork(STACK, RANGE);
-  await startPackageProxy(STACK);
-  await ensureImage(STACK);
+  lock = await openStack(STACK, RANGE, "the agent's tests");
   keys = mkdtempSync(join(tmpdir(), "farm-agent-test-"));
   await boot(STACK, {
     name: HOST,
@@ -65,8 +57,7 @@ export async function newKey(name: string): Promise<string> {
 export async function closeMachine(): Promise<void> {
   if (lock === undefined) return;
   rmSync(keys, { recursive: true });
-  await destroyStack(STACK);
-  lock.release();
+  await closeStack(STACK, lock);
 }
 
 /** Switches the machine off in order and on again. */

@@ -10,17 +10,14 @@ import { studentConfig } from "../../src/machines/training.ts";
 import { administratorKeys, hostConfig, userData } from "../../src/machines/user-data.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { Clouds } from "../../src/twin/engine/clouds.ts";
-import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
-import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
-import { openNetwork, runInNamespace } from "../../src/twin/machines/network.ts";
-import { startPackageProxy } from "../../src/twin/machines/packages.ts";
-import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import type { Lock } from "../../src/twin/machines/lock.ts";
+import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { must } from "../../src/twin/machines/run.ts";
-import { destroyStack } from "../../src/twin/machines/stack.ts";
 import { TWIN_RANGE } from "../../src/twin/settings.ts";
 import { cloudInventory } from "../fast/machines/cloud-farm.ts";
 import { withoutRoot } from "./lab-farm.ts";
+import { closeStack, openStack } from "./own-stack.ts";
 
 const STACK = "cloud-init-test";
 const SERVER = "hcloud:index/server:Server";
@@ -35,12 +32,7 @@ describe("first boot of a machine at a cloud provider", { skip: withoutRoot }, (
   let clouds: Clouds;
 
   before(async () => {
-    await ensurePrerequisites();
-    lock = await lockStack(STACK, "the test of cloud-init");
-    await destroyStack(STACK);
-    await openNetwork(STACK, TWIN_RANGE);
-    await startPackageProxy(STACK);
-    await ensureImage(STACK);
+    lock = await openStack(STACK, TWIN_RANGE, "the test of cloud-init");
     await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
     clouds = new Clouds(STACK, { [HOST.name]: HOST.address });
   });
@@ -48,8 +40,7 @@ describe("first boot of a machine at a cloud provider", { skip: withoutRoot }, (
   after(async () => {
     rmSync(folder, { recursive: true });
     if (lock === undefined) return;
-    await destroyStack(STACK);
-    lock.release();
+    await closeStack(STACK, lock);
   });
 
   const administrator = () => readFileSync(join(folder, "key.pub"), "utf8").trim();

@@ -1,15 +1,14 @@
 /** One host takes over from another while rows are written, as `farm move` prints it step by step. */
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { runInNewContext } from "node:vm";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { insideMachine, isRunning } from "../../src/twin/machines/inside.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
-import { PRICE } from "../fast/farms.ts";
 import { copyOfProgram, declare, editFile, farm, withoutRoot } from "./lab-farm.ts";
+import { exampleAddresses, guest, smallFarm, takeRange, writeSettings } from "./small-farm.ts";
 
 const STACK = "move";
 const RANGE = "10.96.0.0/24";
@@ -23,34 +22,9 @@ const PATIENCE = 120;
 const LONGEST_GAP = 8;
 
 const title = { en: "Move", ru: "Переезд" };
-const guest = (id: string, vmid: number) => ({
-  id,
-  site: "fsn1",
-  origin: { kind: "guest" as const, parent: "zhelezo1", vmid },
-  mesh: `10.80.0.${vmid - 100}`,
-  memory: "2 GB",
-  disk: "10 GB",
-});
 
 const declaration: FarmDeclaration = {
-  environment: "experimental",
-  title,
-  placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
-  sites: [{ id: "fsn1", title, provider: "hetzner", country: "DE" }],
-  hosts: [
-    {
-      id: "zhelezo1",
-      site: "fsn1",
-      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 4 },
-      mesh: "10.80.0.1",
-      memory: "64 GB",
-      disk: "3 TB",
-      price: PRICE,
-    },
-    guest("db1", 111),
-    guest("db2", 112),
-    guest("db3", 113),
-  ],
+  ...smallFarm(title, [guest("db1", 111), guest("db2", 112), guest("db3", 113)]),
   clusters: [{ id: "main", title, software: "mariadb", members: ["db1", "db2", "db3"] }],
   databases: [{ id: "book", title, cluster: "main" }],
 };
@@ -68,32 +42,19 @@ type Entry = Record<string, unknown> & { id: string };
 class Program {
   readonly root = copyOfProgram();
   #farm: FarmDeclaration = structuredClone(declaration);
-  readonly #addresses: Record<string, string> = {};
+  readonly #addresses = exampleAddresses(declaration);
 
   constructor() {
-    for (const [index, { id }] of this.#farm.hosts.entries()) this.#addresses[id] = `192.0.2.${index + 1}`;
     declare(this.root, STACK, JSON.stringify(this.#farm));
-    this.#writeSettings();
-    editFile(this.root, "src/twin/settings.ts", (text) =>
-      text.replace(/TWIN_RANGE = "[\d./]+"/, `TWIN_RANGE = "${RANGE}"`),
-    );
-  }
-
-  /** The twin has addresses and an administrator of its own in place of these. */
-  #writeSettings(): void {
-    const settings = {
-      "farms:addresses": this.#addresses,
-      "farms:guestNetworks": { zhelezo1: "10.96.0.1/24" },
-      "farms:administrators": [{ name: "example", languages: ["en"], keys: ["ssh-ed25519 AAAA example"] }],
-    };
-    writeFileSync(join(this.root, `Pulumi.${STACK}.yaml`), JSON.stringify({ config: settings }));
+    writeSettings(this.root, STACK, this.#addresses);
+    takeRange(this.root, RANGE);
   }
 
   /** Does what lines of `farm move` say is to be written and set. */
   write(lines: readonly string[]): void {
     const former = JSON.stringify(this.#farm);
     for (const line of lines) this.#do(line);
-    this.#writeSettings();
+    writeSettings(this.root, STACK, this.#addresses);
     editFile(this.root, "stacks/declarations.ts", (text) =>
       text.replace(former, () => JSON.stringify(this.#farm)),
     );

@@ -1,14 +1,14 @@
 /** A PostgreSQL cluster brought from Debian 12's version to Debian 13's, interrupted, taken back and brought there again. */
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import type { Result } from "../../src/twin/machines/run.ts";
-import { PRICE } from "../fast/farms.ts";
 import { copyOfProgram, declare, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { exampleAddresses, guest, smallFarm, takeRange, writeSettings } from "./small-farm.ts";
 
 const STACK = "upgrade";
 const RANGE = "10.95.0.0/24";
@@ -17,34 +17,9 @@ const PORT = "8195";
 const COPIED_WITHIN = 120;
 
 const title = { en: "Upgrade", ru: "Обновление" };
-const guest = (id: string, vmid: number, memory: string) => ({
-  id,
-  site: "fsn1",
-  origin: { kind: "guest" as const, parent: "zhelezo1", vmid },
-  mesh: `10.80.0.${vmid - 100}`,
-  memory,
-  disk: "10 GB",
-});
 
 const declaration: FarmDeclaration = {
-  environment: "experimental",
-  title,
-  placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
-  sites: [{ id: "fsn1", title, provider: "hetzner", country: "DE" }],
-  hosts: [
-    {
-      id: "zhelezo1",
-      site: "fsn1",
-      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 4 },
-      mesh: "10.80.0.1",
-      memory: "64 GB",
-      disk: "3 TB",
-      price: PRICE,
-    },
-    guest("pg1", 141, "2 GB"),
-    guest("pg2", 142, "2 GB"),
-    guest("pg3", 143, "1 GB"),
-  ],
+  ...smallFarm(title, [guest("pg1", 141), guest("pg2", 142), guest("pg3", 143, "1 GB")]),
   clusters: [
     {
       id: "main",
@@ -62,16 +37,8 @@ const declaration: FarmDeclaration = {
 function program(): string {
   const root = copyOfProgram();
   declare(root, STACK, JSON.stringify(declaration));
-  // The twin has addresses and an administrator of its own in place of these.
-  const settings = {
-    "farms:addresses": Object.fromEntries(declaration.hosts.map(({ id }, n) => [id, `192.0.2.${n + 1}`])),
-    "farms:guestNetworks": { zhelezo1: "10.95.0.1/24" },
-    "farms:administrators": [{ name: "example", languages: ["en"], keys: ["ssh-ed25519 AAAA example"] }],
-  };
-  writeFileSync(join(root, `Pulumi.${STACK}.yaml`), JSON.stringify({ config: settings }));
-  editFile(root, "src/twin/settings.ts", (text) =>
-    text.replace(/TWIN_RANGE = "[\d./]+"/, `TWIN_RANGE = "${RANGE}"`),
-  );
+  writeSettings(root, STACK, exampleAddresses(declaration));
+  takeRange(root, RANGE);
   return root;
 }
 

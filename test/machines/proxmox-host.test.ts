@@ -9,23 +9,15 @@ import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agen
 import { loadInventory } from "../../src/inventory/load.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { type HostPlan, hostPlan, makePlan } from "../../src/plan/plan.ts";
-import { ensureImage } from "../../src/twin/machines/image.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
-import { type Lock, lockStack } from "../../src/twin/machines/lock.ts";
+import type { Lock } from "../../src/twin/machines/lock.ts";
 import { boot } from "../../src/twin/machines/machine.ts";
-import {
-  BRIDGE,
-  controllerAddress,
-  inNamespace,
-  openNetwork,
-  runInNamespace,
-} from "../../src/twin/machines/network.ts";
-import { proxyAddress, startPackageProxy } from "../../src/twin/machines/packages.ts";
-import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
+import { BRIDGE, controllerAddress, inNamespace, runInNamespace } from "../../src/twin/machines/network.ts";
+import { proxyAddress } from "../../src/twin/machines/packages.ts";
 import { must, waitUntil } from "../../src/twin/machines/run.ts";
-import { destroyStack } from "../../src/twin/machines/stack.ts";
 import { PRICE } from "../fast/farms.ts";
 import { withoutRoot } from "./lab-farm.ts";
+import { closeStack, openStack } from "./own-stack.ts";
 import { proxmoxSettings } from "./proxmox-settings.ts";
 
 const STACK = "proxmox-host-test";
@@ -131,12 +123,7 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
   }
 
   before(async () => {
-    await ensurePrerequisites();
-    lock = await lockStack(STACK, "the test of a Proxmox host");
-    await destroyStack(STACK);
-    await openNetwork(STACK, RANGE);
-    await startPackageProxy(STACK);
-    await ensureImage(STACK);
+    lock = await openStack(STACK, RANGE, "the test of a Proxmox host");
     folder = mkdtempSync(join(tmpdir(), "farm-proxmox-host-"));
     await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
     const publicKey = readFileSync(join(folder, "key.pub"), "utf8").trim();
@@ -156,8 +143,7 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
   after(async () => {
     for (const each of mirrors) each.kill();
     if (lock === undefined) return;
-    await destroyStack(STACK);
-    lock.release();
+    await closeStack(STACK, lock);
     rmSync(folder, { recursive: true });
   });
 

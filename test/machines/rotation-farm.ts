@@ -7,6 +7,7 @@ import type { Target } from "../../src/shell/ssh.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import type { Result } from "../../src/twin/machines/run.ts";
 import { copyOfProgram, declare, editFile, farm, farmUntil } from "./lab-farm.ts";
+import { takeRange } from "./small-farm.ts";
 
 const STACK = "rotation";
 const RANGE = "10.94.0.0/24";
@@ -35,10 +36,9 @@ export class Program {
     const settings = readFileSync(join(this.root, "Pulumi.lab.yaml"), "utf8");
     writeFileSync(join(this.root, `Pulumi.${STACK}.yaml`), settings.replaceAll(/^ {4}pg\d: .*\n/gm, ""));
     const more = leavers.map((l) => JSON.stringify({ name: l.name, languages: ["ru"], keys: [l.publicKey] }));
+    takeRange(this.root, RANGE);
     editFile(this.root, "src/twin/settings.ts", (text) =>
-      text
-        .replace(/TWIN_RANGE = "[\d./]+"/, `TWIN_RANGE = "${RANGE}"`)
-        .replace("administrators: [", `administrators: [${more.map((m) => `${m},`).join("")}`),
+      text.replace("administrators: [", `administrators: [${more.map((m) => `${m},`).join("")}`),
     );
   }
 

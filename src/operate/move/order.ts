@@ -11,8 +11,8 @@ interface Need {
   readonly one: boolean;
 }
 
-function needsOf({ clusters, applications, edge, ...inventory }: Inventory, id: string): Need[] {
-  const all = { ...inventory, clusters, applications, edge };
+function needsOf(inventory: Inventory, id: string): Need[] {
+  const { clusters, applications, edge } = inventory;
   const others = (hosts: readonly string[]) => hosts.filter((host) => host !== id);
   return [
     ...clusters
@@ -23,7 +23,7 @@ function needsOf({ clusters, applications, edge, ...inventory }: Inventory, id: 
       .filter((a) => a.nodes.includes(id))
       .map((a) => ({
         work: a.id,
-        hosts: others(dataHostsOf(clusterOf(all, a.database.cluster))),
+        hosts: others(dataHostsOf(clusterOf(inventory, a.database.cluster))),
         one: false,
       })),
     ...(edge.hosts.includes(id)
