@@ -37,6 +37,7 @@ export class Program {
     writeFileSync(join(this.root, `Pulumi.${STACK}.yaml`), settings.replaceAll(/^ {4}pg\d: .*\n/gm, ""));
     const more = leavers.map((l) => JSON.stringify({ name: l.name, languages: ["ru"], keys: [l.publicKey] }));
     takeRange(this.root, RANGE);
+    if (more.length === 0) return;
     editFile(this.root, "src/twin/settings.ts", (text) =>
       text.replace("administrators: [", `administrators: [${more.map((m) => `${m},`).join("")}`),
     );
