@@ -5,10 +5,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { gunzipSync } from "node:zlib";
+import { drilledCluster } from "../../src/twin/drills/cluster.ts";
 import { partition } from "../../src/twin/drills/faults/partition.ts";
 import { undoLeftFault, writtenFault } from "../../src/twin/drills/left-over.ts";
 import type { Report } from "../../src/twin/drills/report.ts";
-import { setScene } from "../../src/twin/drills/run.ts";
+import { awaitWhole, setScene } from "../../src/twin/drills/run.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { drilled, realDrill, told } from "./faults.ts";
@@ -107,7 +108,7 @@ test("drills", { skip: withoutRoot }, async (t) => {
       assert.equal(writtenFault(stack)?.drill, "pause");
       assert.match((await undoLeftFault(lab)) ?? "", /^pause of db\d, since /);
       assert.equal(writtenFault(stack), undefined);
-      await awaitGreen(lab, 60);
+      await awaitWhole(drilledCluster(lab), 60, t.signal);
     },
   );
 

@@ -119,13 +119,22 @@ async function undoneAfter<T>(scene: Scene, drill: Drill, work: () => Promise<T>
   return result;
 }
 
-async function awaitWhole(cluster: DrilledCluster, signal: AbortSignal): Promise<void> {
-  const end = performance.now() + WHOLE_WITHIN * 1000;
+/**
+ * Waits until all members of the cluster are at work and agree on it, which says more than the hosts' own probes: a
+ * member that was cut off or frozen takes itself for well until it hears from the others. Throws a FarmError after
+ * `within` seconds.
+ */
+export async function awaitWhole(
+  cluster: DrilledCluster,
+  within: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = performance.now() + within * 1000;
   for (;;) {
     const ailment = await cluster.ailment();
     if (ailment === undefined) return;
     if (performance.now() > end)
-      throw new FarmError(`${cluster.id} is not whole within ${WHOLE_WITHIN} s: ${ailment}`);
+      throw new FarmError(`${cluster.id} is not whole within ${within} s: ${ailment}`);
     await pause(250, undefined, { signal });
   }
 }
@@ -169,6 +178,7 @@ export async function runDrill(
   const { say, signal } = watch;
   const began = new Date().toISOString();
   await awaitHealth(farm, WELL_BEFORE, { signal });
+  await awaitWhole(cluster, WELL_BEFORE, signal);
   // The others may have a lost member's machine stopped by its Proxmox host.
   const hypervisors = await Promise.all(
     farm.inventory.hosts
@@ -183,7 +193,7 @@ export async function runDrill(
       stream = await startStream(farm, cluster, table);
       return underFault(scene, drill, watch, stream);
     });
-    await awaitWhole(cluster, signal);
+    await awaitWhole(cluster, WHOLE_WITHIN, signal);
     const wholeAfter = (Date.now() - stretch.to) / 1000;
     say(`all members at work again, ${wholeAfter.toFixed(1)} s after that`);
     await pause(STEADY * 1000, undefined, { signal });
