@@ -69,6 +69,11 @@ export interface ClusterKind {
   readonly part: (context: RoleContext, cluster: Cluster) => readonly Contribution[];
   /** What a host needs for clusters that it has no part in, such as one whose guests have. */
   readonly beside?: (context: RoleContext) => readonly Contribution[];
+  /**
+   * Shell command that exits 0 on a host of a cluster while nobody has founded that, and some of the hosts `later`, which
+   * are changed after it, are not there to do it yet.
+   */
+  readonly founding: (later: readonly string[]) => string;
   /** What a host needs besides its proxy whose applications use such a cluster. */
   readonly client?: (context: RoleContext, cluster: Cluster) => readonly Contribution[];
   readonly ways: (inventory: Inventory, cluster: Cluster) => readonly ProxyWay[];

@@ -85,6 +85,7 @@ export function bundle(state: HostState, secrets: ReadonlyMap<string, number>): 
     });
   for (const l of state.listens)
     add(`listen ${l.port}/${l.protocol} ${l.reach}`, { role: l.role, service: l.service });
+  for (const f of state.founding) add(`founding ${f.role}`, { command: f.command });
   for (const g of state.gates)
     add(`gate ${g.name}`, { role: g.role, command: g.command, within: `${g.within} s` });
   for (const p of state.probes)

@@ -16,6 +16,7 @@ const nameOf: { [K in EntryList]: (entry: HostState[K][number]) => string } = {
   databases: (d) => `database ${d.name}`,
   databaseAccounts: (a) => `database account ${a.name}`,
   versions: (v) => `version of ${v.source}`,
+  founding: (f) => `founding of ${f.role}`,
   gates: (g) => `gate "${g.name}"`,
   probes: (p) => `probe "${p.name}"`,
   // Loopback and the rest are different sockets: an application and its local proxy may share a number.
@@ -111,6 +112,7 @@ export function merge(host: string, contributions: readonly Contribution[]): Hos
     units: list("units"),
     databases: list("databases"),
     databaseAccounts: list("databaseAccounts"),
+    founding: list("founding"),
     gates: list("gates"),
     probes: list("probes"),
     listens: list("listens"),

@@ -122,6 +122,15 @@ export interface ProbeState {
 export type GateState = ProbeState;
 
 /**
+ * What some roles do takes other hosts that are changed later, as a database cluster that none of its members is part of
+ * yet. Until then such a role is only begun here: nobody waits for its units, databases and probes.
+ */
+export interface FoundingState {
+  /** Shell command, exit 0 while that is so; its output says who is waited for. */
+  readonly command: string;
+}
+
+/**
  * What is left to do on this host for a secret whose generation was raised, once every host has its new configuration.
  * Commands for the shell; they may be run again, and change with the generation alone.
  */
@@ -178,6 +187,7 @@ export interface Contribution {
   readonly units?: readonly UnitState[];
   readonly databases?: readonly DatabaseState[];
   readonly databaseAccounts?: readonly DatabaseAccountState[];
+  readonly founding?: readonly FoundingState[];
   readonly gates?: readonly GateState[];
   readonly probes?: readonly ProbeState[];
   readonly listens?: readonly ListenState[];
@@ -201,6 +211,8 @@ export interface HostState {
   readonly units: readonly Owned<UnitState>[];
   readonly databases: readonly Owned<DatabaseState>[];
   readonly databaseAccounts: readonly Owned<DatabaseAccountState>[];
+  /** One a role. */
+  readonly founding: readonly Owned<FoundingState>[];
   readonly gates: readonly Owned<GateState>[];
   readonly probes: readonly Owned<ProbeState>[];
   readonly listens: readonly Owned<ListenState>[];

@@ -13,7 +13,7 @@ import type { RoleContext } from "../roles/role.ts";
 import { FarmError } from "../shell/errors.ts";
 import { type Flow, findFlows } from "./flows.ts";
 import type { Keys } from "./keys.ts";
-import { contributionsOf } from "./roles.ts";
+import { contributionsOf, type Turns } from "./roles.ts";
 import { orderInWaves } from "./waves.ts";
 
 /** All that one host is to become. */
@@ -44,14 +44,14 @@ interface Draft {
   readonly contributions: readonly Contribution[];
 }
 
-function draft(inventory: Inventory, host: Host, keys: Keys): Draft {
+function draft(inventory: Inventory, host: Host, keys: Keys, turns: Turns): Draft {
   const secrets = new Set<string>();
   const secret = (name: string): string => {
     secrets.add(name);
     return `\${secret:${name}}`;
   };
   const context: RoleContext = { inventory, host, keys, secret };
-  return { context, secrets, contributions: contributionsOf(context) };
+  return { context, secrets, contributions: contributionsOf(context, turns) };
 }
 
 /** For every host the hosts it shares a flow of the mesh with, sorted by name. */
@@ -120,7 +120,9 @@ function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): voi
  * role connects to what nobody listens on, or a secret that there is not is to be rotated.
  */
 export function makePlan(inventory: Inventory, keys: Keys): Plan {
-  const drafts = new Map(inventory.hosts.map((host) => [host.id, draft(inventory, host, keys)]));
+  const waves = orderInWaves(inventory);
+  const turns: Turns = new Map(waves.flatMap((wave, turn) => wave.map((host) => [host, turn])));
+  const drafts = new Map(inventory.hosts.map((host) => [host.id, draft(inventory, host, keys, turns)]));
   const wanted = new Map([...drafts].map(([id, d]) => [id, d.contributions]));
   const peers = meshPeers(inventory, findFlows(wanted));
 
@@ -153,7 +155,7 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
     return planHost(keys, d.context.host, [...contributions, rules], d.secrets);
   });
   checkGenerations(inventory, plans);
-  return { inventory, hosts: plans, waves: orderInWaves(inventory), flows };
+  return { inventory, hosts: plans, waves, flows };
 }
 
 /** The plan of one host. Throws when the plan has no such host. */

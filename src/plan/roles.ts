@@ -38,21 +38,38 @@ function databases(context: RoleContext, cluster: Cluster): Contribution {
   };
 }
 
+/** In which wave each host is changed, by its name. */
+export type Turns = ReadonlyMap<string, number>;
+
+/**
+ * What a host does for a cluster. Hosts of one that is new to them all can't found it before the last of them is changed;
+ * a machine that was made anew comes into one that is there.
+ */
+function partsIn(context: RoleContext, cluster: Cluster, turns: Turns): Contribution[] {
+  const { host } = context;
+  const turn = (id: string): number => turns.get(id) ?? 0;
+  const later = partsOf(cluster).filter((id) => turn(id) > turn(host.id));
+  const founding =
+    later.length > 0 && host.machine === 1 ? [{ command: kindOf(cluster).founding(later.sort()) }] : [];
+  const parts = [
+    ...kindOf(cluster).part(context, cluster),
+    ...(cluster.members.includes(host.id) ? [databases(context, cluster)] : []),
+  ];
+  return parts.map((part) => ({ ...part, founding }));
+}
+
 /** What a host is to clusters: the part that it plays in some, and what it does for others beside. */
-function clusterParts(context: RoleContext): Contribution[] {
+function clusterParts(context: RoleContext, turns: Turns): Contribution[] {
   const { inventory, host } = context;
   const parts = inventory.clusters.filter((cluster) => partsOf(cluster).includes(host.id));
   return [
-    ...parts.flatMap((cluster) => [
-      ...kindOf(cluster).part(context, cluster),
-      ...(cluster.members.includes(host.id) ? [databases(context, cluster)] : []),
-    ]),
+    ...parts.flatMap((cluster) => partsIn(context, cluster, turns)),
     ...Object.values(kinds).flatMap((kind) => kind.beside?.(context) ?? []),
   ];
 }
 
 /** What all roles of a host want of it, but for the mesh and the firewall, which follow from the rest. */
-export function contributionsOf(context: RoleContext): Contribution[] {
+export function contributionsOf(context: RoleContext, turns: Turns): Contribution[] {
   const { inventory, host } = context;
   const applications = inventory.applications.filter((a) => a.nodes.includes(host.id));
   const clientOf = inventory.clusters.filter((c) => applications.some((a) => a.database.cluster === c.id));
@@ -61,7 +78,7 @@ export function contributionsOf(context: RoleContext): Contribution[] {
     ...(isHypervisor(host.origin)
       ? [hypervisor(context), guestNetwork(inventory, host), ...guestSnapshots(context)]
       : []),
-    ...clusterParts(context),
+    ...clusterParts(context, turns),
     ...clientOf.flatMap((c) => [databaseProxy(context, c), ...(kindOf(c).client?.(context, c) ?? [])]),
     ...(applications.length > 0 ? [web(context)] : []),
     ...applications.flatMap((a) => [applicationRoles[a.software](context, a), applicationNode(context, a)]),

@@ -146,6 +146,21 @@ test("a raised password is retired on the members of its cluster, once its appli
   );
 });
 
+test("a host knows which hosts of its clusters are changed after it, unless its machine was made anew", () => {
+  const commands = (generations: Record<string, number>, id: string) => {
+    const plan = planOf(
+      labInventory((farm) => {
+        farm.generations = generations;
+      }),
+    );
+    return new Set(hostPlan(plan, id).state.founding.map(({ command }) => command));
+  };
+  assert.deepEqual(commands({}, "db2"), new Set(["farm-galera founding db3"]));
+  assert.deepEqual(commands({}, "pg1"), new Set(["farm-postgresql founding pg2 pg3 pg4"]));
+  assert.deepEqual(commands({}, "db3"), new Set());
+  assert.deepEqual(commands({ "machine/db2": 2 }, "db2"), new Set());
+});
+
 test("a generation of what a cluster's hosts use among themselves is refused", () => {
   const raise = () =>
     planOf(

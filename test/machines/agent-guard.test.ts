@@ -17,6 +17,7 @@ import {
   sshCommand,
   start,
   state,
+  unit,
 } from "./agent-machine.ts";
 import { bootEnds, open, rules, shut, untilUndone } from "./agent-rules.ts";
 import { wayBack } from "./agent-way-back.ts";
@@ -153,6 +154,37 @@ describe("the guard", { skip }, () => {
       assertSame(await state(), former);
       await sh("touch /run/t-well");
       await good("apply", withGate("2\n"));
+    });
+  });
+
+  describe("what takes others that are changed later", () => {
+    const slow = "/etc/systemd/system/t-slow.service";
+    const begun = bundleOf([
+      {
+        founding: [{ command: "test -e /run/t-alone && echo b is yet to come" }],
+        files: [file(slow, "[Service]\nType=exec\nExecStartPre=sleep 30\nExecStart=sleep infinity\n")],
+        units: [unit("t-slow.service", { restartOn: [slow] })],
+        probes: [no("the cluster is there", "test ! -e /run/t-alone")],
+      },
+      { probes: [no("the rest is well", "test ! -e /run/t-ill")] },
+    ]);
+
+    test("is begun, and nobody waits for its units and probes", async () => {
+      await sh("touch /run/t-alone /run/t-ill");
+      const began = performance.now();
+      const ill = await agent("apply", begun);
+      assert.match(ill.report.error ?? "", /probe "the rest is well" says no/);
+      assert.doesNotMatch(ill.report.error ?? "", /the cluster is there|t-slow/);
+      await sh("rm /run/t-ill");
+      const { output } = await agent("apply", begun);
+      assert.match(output, /only begun: role-0: b is yet to come/);
+      assert(performance.now() - began < 25_000, "the unit takes 30 s");
+    });
+
+    test("is waited for once they are there", async () => {
+      await sh("rm /run/t-alone");
+      await good("apply", begun);
+      assert.equal(await sh("systemctl is-active t-slow.service"), "active");
     });
   });
 

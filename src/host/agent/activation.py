@@ -1,5 +1,6 @@
 """A bundle made so."""
 
+import functools
 import os
 
 import baseline
@@ -11,7 +12,7 @@ from facts import as_found, unit_states
 from former import forget_former, keep_originals, know_read, load_former, remember, remember_acted
 from host_secrets import forget_former_secrets
 from packages import APT_DIRECTORY, install
-from probes import Unhealthy, ask_gates, probe_all
+from probes import Unhealthy, ask_gates, begun, probe_all
 from staging import validate
 from state import APPLIED, FRESH, applied_bundle
 from switch import make_link, remove_gone, switch_account, switch_directory, switch_file, write_sysctl
@@ -59,7 +60,9 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     if former["unread"]:
         must("make systemd read its units anew", ["systemctl", "daemon-reload"])
         know_read(former)
-    changes += settle_units(bundle, state, wait, lambda verb, names: remember_acted(former, verb, names))
+    only_begun = functools.cache(lambda: begun(bundle))
+    waits = lambda name: wait and bundle.unit[name]["role"] not in only_begun()
+    changes += settle_units(bundle, state, waits, lambda verb, names: remember_acted(former, verb, names))
     for kind in state.owned:
         state.owned[kind] = [name for name in state.owned[kind] if name in bundle.entries[kind]]
     state.save()
@@ -120,11 +123,14 @@ def activate(bundle, state, secrets, commit, kind="applied"):
     entry = history.begin(kind, bundle, commit, differences.lines())
     try:
         changes = make_so(differences, state, wait=True, before_switching=lambda: guarded and guard.arm(bundle, None, entry))
+        only_begun = begun(bundle)
+        for role, why in only_begun.items():
+            say(f"only begun: {role}: {why}")
         if bundle.database or bundle.database_account:
             say("databases")
-        changes += settle_databases(bundle, state, secrets)
+        changes += settle_databases(bundle, state, secrets, only_begun)
         say(f"probes: {len(bundle.probe)}")
-        failures = probe_all(bundle)
+        failures = probe_all(bundle, without=only_begun)
         if failures:
             raise Unhealthy(failures)
         left = [f"package {name}" for name in (former_bundle.packages if former_bundle else []) if name not in bundle.packages]

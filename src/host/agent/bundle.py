@@ -27,6 +27,7 @@ FIELDS = {
     "database": {"role", "engine", "extensions"},
     "database-account": {"role", "engine", "secret", "grants", "connections"},
     "listen": {"role", "service"},
+    "founding": {"command"},
     "gate": {"role", "command", "within"},
     "probe": {"role", "command", "within"},
 }

@@ -47,8 +47,11 @@ def await_database(engine):
     raise Failed(f"the database takes no writes within {DATABASE_LIMIT} s: {answer}")
 
 
-def settle_databases(bundle, state, secrets):
-    """Databases and accounts as declared. Databases are never dropped; accounts we made and no longer want are locked."""
+def settle_databases(bundle, state, secrets, without=()):
+    """
+    Databases and accounts as declared. Databases are never dropped; accounts we made and no longer want are locked. An engine
+    of which one of the roles `without` wants something is left alone: there is no server yet.
+    """
     changes = []
     for label, engine in ENGINES.items():
         databases = {name: entry for name, entry in bundle.database.items() if entry["engine"] == label}
@@ -58,7 +61,8 @@ def settle_databases(bundle, state, secrets):
             # Who leaves a cluster locks nobody out of it.
             forget(gone, state)
             gone = []
-        if databases or accounts or gone:
+        unfounded = any(entry["role"] in without for entry in [*databases.values(), *accounts.values()])
+        if (databases or accounts or gone) and not unfounded:
             changes += settle_engine(label, engine, databases, accounts, gone, state, secrets)
     state.save()
     return changes

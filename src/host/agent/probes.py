@@ -27,9 +27,9 @@ def ask(kind, name, command, within, limit):
         time.sleep(POLL)
 
 
-def units_running(bundle, limit):
+def units_running(bundle, limit, without):
     """Waits until all units that shall run do; one that failed for good ends the wait. Returns those that do not, as probe_all."""
-    wanted = [name for name, unit in bundle.unit.items() if unit["state"] == "running"]
+    wanted = [name for name, unit in bundle.unit.items() if unit["state"] == "running" and unit["role"] not in without]
     began, end = time.monotonic(), None
     while True:
         states = unit_states(wanted)
@@ -43,15 +43,24 @@ def units_running(bundle, limit):
         time.sleep(POLL)
 
 
-def probe_all(bundle, limit=float("inf")):
-    """Asks all probes side by side, and whether all units run. Returns what says no as (text, role). `limit` in seconds."""
+def begun(bundle):
+    """By role that can only be begun here until hosts are there which are changed later (see `founding` of a bundle): who is waited for."""
+    asked = {role: run(["/bin/sh", "-c", entry["command"]], limit=30) for role, entry in bundle.founding.items()}
+    return {role: last_lines(output, 1) for role, (code, output) in asked.items() if code == 0}
+
+
+def probe_all(bundle, limit=float("inf"), without=()):
+    """
+    Asks all probes side by side, and whether all units run, but for those of the roles `without`. Returns what says no as
+    (text, role). `limit` in seconds.
+    """
     from concurrent.futures import ThreadPoolExecutor
-    probes = bundle.probe
+    probes = {name: probe for name, probe in bundle.probe.items() if probe["role"] not in without}
     with ThreadPoolExecutor(max_workers=len(probes) + 1) as pool:
         answers = {name: pool.submit(ask, "probe", name, *question(probe), limit) for name, probe in probes.items()}
     # The units last: one that starts and dies at once is seen dead by then.
     refusals = [(answer.result(), probes[name]["role"]) for name, answer in answers.items()]
-    return units_running(bundle, limit) + [(why, role) for why, role in refusals if why]
+    return units_running(bundle, limit, without) + [(why, role) for why, role in refusals if why]
 
 
 def question(entry):

@@ -41,15 +41,16 @@ def unit_limit(names):
 
 def settle_units(bundle, state, wait, note):
     """
-    Brings the bundle's units into their states. `wait`: until each has done what it was told. `note` is called with a
-    verb and units before these are started, restarted or reloaded.
+    Brings the bundle's units into their states. `wait`: by name, whether to wait until it has done what it was told. `note`
+    is called with a verb and units before these are started, restarted or reloaded.
     """
     actions = unit_actions(bundle, state, unit_states(list(bundle.unit)))
-    for (_, verb), group in itertools.groupby(actions, key=lambda action: (bundle.unit[action[0]]["confirm"], action[1])):
+    alike = lambda action: (bundle.unit[action[0]]["confirm"], action[1], wait(action[0]))
+    for (_, verb, waits), group in itertools.groupby(actions, key=alike):
         names = [name for name, _ in group]
         if verb in STARTING:
             note(verb, names)
-        tell_units(verb, names, bundle, state, wait)
+        tell_units(verb, names, bundle, state, waits)
     know_others(bundle.unit, state, actions)
     if actions:
         state.save()

@@ -157,6 +157,16 @@ def _compare(me, states):
     return Decision("bootstrap" if first == me else "wait", f"{first} bootstraps. {_positions(states)}")
 
 
+def founding(states, later):
+    """
+    Whom the cluster waits for, where no member has been part of it yet and only some of those named are missing: `later`, which
+    are changed after this one. Else nobody.
+    """
+    absent = [name for name, state in states.items() if state is None]
+    founded = any(state["serving"] or state["history"] for state in states.values() if state)
+    return [] if founded or not set(absent) <= set(later) else sorted(absent)
+
+
 def unaccounted(states):
     """Members that may hold commits nobody else knows of, and whose loss nobody has accepted."""
     answering = {name: state for name, state in states.items() if state}

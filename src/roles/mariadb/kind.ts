@@ -9,6 +9,7 @@ export const mariadb: ClusterKind = {
   packages: ["^mariadb-", "^galera-"],
   port: CLIENT_PORT,
   part: (context, cluster) => [mariadbMember(context, cluster)],
+  founding: (later) => `farm-galera founding ${later.join(" ")}`,
 
   // Exactly one member answers /writer with 200: the members agree which (decide.py).
   ways: (inventory, cluster) => [

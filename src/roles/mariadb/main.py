@@ -4,6 +4,7 @@
     farm-galera serve              the daemon (farm-galera.service)
     farm-galera accept-loss NAME…  an operator's word: NAME is fenced, commits that only it has may be lost
     farm-galera may-change         whether this member may be away for a while; exits 1 and says why when it may not
+    farm-galera founding NAME…     says whom a cluster that was never there waits for, if only for NAMEs; else exits 1
     farm-galera restart            restarts MariaDB so that the cluster goes on, and waits until it serves again
     farm-galera follow             the same if it runs with another configuration or program than is here
     farm-galera leave              lets another member take the writes, before this daemon is stopped
@@ -68,6 +69,13 @@ def objection(config, seen):
 
 def may_change(config):
     sys.exit(objection(config, states(config)))
+
+
+def found_later(config, later):
+    absent = decide.founding(states(config), later)
+    if not absent:
+        sys.exit(1)
+    print(f"a cluster is founded when all its members are there, and {', '.join(absent)} is yet to come")
 
 
 def give_writes_away(config):
@@ -148,6 +156,8 @@ def main(arguments):
             accept_loss(config, [name, *names])
         case ["may-change"]:
             may_change(config)
+        case ["founding", *later]:
+            found_later(config, later)
         case ["restart"]:
             restart(config)
         case ["leave"]:

@@ -37,6 +37,11 @@ const programFiles: readonly FileState[] = [...modules, { name: "listener.py", c
 );
 
 const service = "mariadb";
+/**
+ * A member's data comes from its cluster, in place of what is there. grastate.dat is Galera's own: a server without it was
+ * never part of one.
+ */
+const NO_OTHER_DATA = `[ -e /var/lib/mysql/grastate.dat ] || ! ls -d /var/lib/mysql/*/ 2>/dev/null | grep -vE '/(mysql|performance_schema|sys|#.*)/$' || { echo "MariaDB has these databases already, and the cluster's data would replace them: save them (mariadb-dump), drop them here, and bring them into the cluster when it runs" >&2; exit 1; }`;
 /** Ports on which members talk to each other. */
 const peerPorts = [STATE_PORT, REPLICATION_PORT, IST_PORT, SST_PORT];
 
@@ -59,7 +64,7 @@ export const mariadbMember: ClusterRole = ({ inventory, host }, cluster) => {
         validate: "mariadbd --defaults-file=%s --user=mysql --help --verbose >/dev/null",
       }),
       file(DROP_IN, dropIn),
-      file(DAEMON_CONFIG, daemonConfig(inventory, host, cluster)),
+      file(DAEMON_CONFIG, daemonConfig(inventory, host, cluster), { validate: NO_OTHER_DATA }),
       file(DAEMON_UNIT, unitText),
       ...programFiles,
     ],

@@ -90,6 +90,17 @@ def _join_running(me, peers, mine, listed, elected):
     return Step("add", f"{listing(elected)} vote already: joining them", {**names, me: own})
 
 
+def founding(me, votes, has_data, later):
+    """
+    Whom the votes wait for, where none of them has data yet and only some of those named are missing: `later`, which are changed
+    after this host. Else nobody. `has_data`: whether the vote here has; it need not run.
+    """
+    others = {name: vote for name, vote in votes.items() if name != me}
+    absent = [name for name, vote in others.items() if vote is None]
+    founded = has_data or any(not vote["waiting"] for vote in others.values() if vote)
+    return [] if founded or not set(absent) <= set(later) else sorted(absent)
+
+
 def unrecoverable(me, lost, votes):
     """Why the vote `me` must not go on alone though no majority votes, or None. `lost`: votes that are said to be off for good."""
     strangers = set(lost) - (set(votes) - {me})

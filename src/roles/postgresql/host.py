@@ -6,6 +6,7 @@ import os
 import pathlib
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -20,6 +21,7 @@ COMPLETE = STATE / "complete.json"
 # Seconds. A question that takes longer says enough.
 ASK_LIMIT = 2.0
 SQL_LIMIT = 10.0
+POLL = 0.25
 # Debian takes the newest that is installed, which knows all servers before it.
 PSQL = "/usr/bin/psql"
 
@@ -123,6 +125,14 @@ def systemctl(*arguments):
     """Runs systemctl; what it complained about, or None."""
     done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True)
     return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else None
+
+
+def polled(condition, limit):
+    """Asks until `condition` gives something true, and returns that; at the limit, in seconds, what it gave last."""
+    end = time.monotonic() + limit
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(POLL)
+    return found
 
 
 def homeless(address):

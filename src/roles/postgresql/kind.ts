@@ -74,6 +74,7 @@ export const postgresql: ClusterKind = {
       ...(plays === "replica" ? [] : fencer(context, cluster)),
     ];
   },
+  founding: (later) => `farm-postgresql founding ${later.join(" ")}`,
   beside: fencedGuests,
   client: pgbouncer,
 

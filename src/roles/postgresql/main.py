@@ -4,6 +4,7 @@
     farm-postgresql status [--json]     all hosts of the cluster: who takes the writes, who confirms them, who is late
     farm-postgresql ready               whether this host does what it is for; exits 1 and says why when it does not
     farm-postgresql may-change          whether the cluster can do without this host for a while; exits 1 and says why not
+    farm-postgresql founding NAME...    says whom a cluster that was never there waits for, if only for NAMEs; else exits 1
     farm-postgresql switchover [TO]     another member takes the writes, without a loss
     farm-postgresql upgrade [--check] VERSION
                                         on the primary: the data becomes of the declared version; the former data is kept.
@@ -47,6 +48,9 @@ def main(arguments):
         case ["may-change"]:
             seen = with_undeclared(config, survey(config))
             say_no(decide.objection(config["name"], config["part"], config["members"], seen))
+        case ["founding", *later]:
+            import votes
+            votes.found_later(config, later)
         case ["switchover", *to] if len(to) < 2:
             import operate
             operate.switchover(config, to[0] if to else None)

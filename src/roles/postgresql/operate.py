@@ -24,7 +24,6 @@ SWITCHOVER_LIMIT = 60.0
 # A restart replays what a crash would have to, at most.
 RESTART_LIMIT = 300.0
 READY_LIMIT = 240.0
-POLL = 0.25
 # A vote joins the others within a few seconds; without a majority of them it never serves.
 OWN_VOTE_LIMIT = 15.0
 
@@ -60,24 +59,13 @@ def await_own_vote(config):
     address = config["votes"].get(config["name"])
     if address is None:
         return
-    end = time.monotonic() + OWN_VOTE_LIMIT
-    while (vote(config, address) or {}).get("leader", "0") == "0":
-        if time.monotonic() > end:
-            print(f"this host's vote does not serve after {OWN_VOTE_LIMIT:.0f} s: Patroni begins with another one", flush=True)
-            return
-        time.sleep(POLL)
+    if not host.polled(lambda: (vote(config, address) or {}).get("leader", "0") != "0", OWN_VOTE_LIMIT):
+        print(f"this host's vote does not serve after {OWN_VOTE_LIMIT:.0f} s: Patroni begins with another one", flush=True)
 
 
 def wait_for(condition, limit, complaint):
-    """Polls until `condition` gives anything but None or False, and returns it; exits with a complaint at the limit."""
-    end = time.monotonic() + limit
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > end:
-            sys.exit(f"{complaint} within {limit:.0f} s; see: journalctl -u patroni")
-        time.sleep(POLL)
+    """What `condition` gives as soon as that is true; exits with a complaint at the limit, in seconds."""
+    return host.polled(condition, limit) or sys.exit(f"{complaint} within {limit:.0f} s; see: journalctl -u patroni")
 
 
 def reload(config):

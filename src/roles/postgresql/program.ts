@@ -42,6 +42,9 @@ export const programFiles: readonly FileState[] = [
 /** A number that is lowered does not bring former data back. */
 const NOT_BACK = `! grep -qsx FARM_POSTGRESQL_VERSION=17 /var/lib/farm-postgresql/version.env || { echo 'the data here is of PostgreSQL 17: declare version 17; on the primary, farm-postgresql upgrade --back tells of the way back to 15' >&2; exit 1; }`;
 
+/** Patroni would take it for its own, or replace it by a copy. postmaster.opts is there when a server was ever started. */
+const NO_OTHER_DATA = `[ -e /var/lib/farm-postgresql/version.env ] || ! ls /var/lib/postgresql/*/*/postmaster.opts 2>/dev/null || { echo "PostgreSQL has this data already, and the cluster's would replace it: save what is needed (pg_dumpall), remove it (pg_dropcluster --stop), and bring it into the cluster when it runs" >&2; exit 1; }`;
+
 const addresses = (hosts: readonly Host[]) => Object.fromEntries(hosts.map((h) => [h.id, h.mesh]));
 
 /** What farm-postgresql has to know. On a host without data it does not know the password of Patroni's HTTP. */
@@ -88,7 +91,10 @@ export function program(context: RoleContext, cluster: PostgresCluster): Contrib
     files: [
       file(PROGRAM_CONFIG, programConfig(context, cluster), {
         mode: "0600",
-        ...(cluster.version === 15 ? { validate: NOT_BACK } : {}),
+        validate:
+          partOf(context.host, cluster) === "witness"
+            ? ""
+            : `${NO_OTHER_DATA}${cluster.version === 15 ? ` && ${NOT_BACK}` : ""}`,
       }),
       ...programFiles,
     ],

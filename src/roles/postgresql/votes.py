@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import host
 import versions
-from decide import Step, barred, electing, join, promoted_without, surplus, unrecoverable
+from decide import Step, barred, electing, founding, join, promoted_without, surplus, unrecoverable
 from state import given_up_by, survey
 
 # Read by etcd.service after everything else.
@@ -82,6 +82,15 @@ def vouch(config, names):
     VOUCHED.mkdir(parents=True, exist_ok=True)
     for name in names:
         (VOUCHED / name).touch()
+
+
+def found_later(config, later):
+    """Says whom a cluster that was never there waits for, if these are all among `later`; else exits 1."""
+    has_data = (data_of(config) / "member").exists()
+    absent = founding(config["name"], survey({**config, "part": "witness"})["votes"], has_data, later)
+    if not absent:
+        sys.exit(1)
+    print(f"a cluster is founded when all its votes are there, and {', '.join(absent)} is yet to come")
 
 
 def welcome(config, votes):
@@ -215,7 +224,8 @@ def recover(config, lost):
         sys.exit(f"{', '.join(promoted)} was promoted, and this host given up: declare it a member instead")
     ask = lambda: survey({**config, "part": "witness"})["votes"]
     # A majority that is gone is noticed after an election or two; until then everybody names the leader that was.
-    wait_while(lambda: electing(ask()), NOTICE_LIMIT, lambda: f"{', '.join(electing(ask()))} know a leader: the votes are a majority, there is nothing to recover")
+    if not host.polled(lambda: not electing(ask()), NOTICE_LIMIT):
+        sys.exit(f"{', '.join(electing(ask()))} know a leader: the votes are a majority, there is nothing to recover")
     no = unrecoverable(config["name"], lost, ask())
     if no:
         sys.exit(no)
@@ -226,19 +236,11 @@ def recover(config, lost):
     done = subprocess.run(["systemctl", "restart", "etcd.service"], capture_output=True, text=True, timeout=START_LIMIT + 180)
     if done.returncode:
         sys.exit(f"etcd did not start: {done.stderr.strip()}; see: journalctl -u etcd")
-    wait_while(lambda: config["name"] not in electing(ask()), START_LIMIT, lambda: "etcd does not vote alone; see: journalctl -u etcd")
+    if not host.polled(lambda: config["name"] in electing(ask()), START_LIMIT):
+        sys.exit("etcd does not vote alone; see: journalctl -u etcd")
     release(config, lost)
     others = sorted(set(config["votes"]) - {config["name"]} - set(lost))
     print(f"this vote goes on alone. {'On ' + ', '.join(others) + ': systemctl restart etcd. ' if others else ''}Lost ones join anew when they start.")
-
-
-def wait_while(condition, limit, complaint):
-    """Polls until `condition` does not hold any more; exits with what `complaint` gives at the limit, in seconds."""
-    end = time.monotonic() + limit
-    while condition():
-        if time.monotonic() > end:
-            sys.exit(complaint())
-        time.sleep(POLL)
 
 
 def release(config, lost):

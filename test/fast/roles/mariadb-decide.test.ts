@@ -296,3 +296,26 @@ test("never two bootstrap, nor one beside a cluster or between two, whatever eac
     assert.equal(founders, forbidden ? 0 : 1, members);
   }
 });
+
+test("whom a cluster waits for that none of its members has been part of", () => {
+  const program =
+    "import json, sys; sys.path.insert(0, sys.argv[1]); from decide import founding; json.dump([founding(*each) for each in json.load(sys.stdin)], sys.stdout)";
+  const waits = (members: string, later: string[]) => [
+    Object.fromEntries(members.split(" ").map((text, index) => [`db${index + 1}`, state(text)])),
+    later,
+  ];
+  const cases = [
+    waits("0 . .", ["db2", "db3"]),
+    waits("0 0 .", ["db3"]),
+    // All are there: it is founded in a moment.
+    waits("0 0 0", ["db3"]),
+    // Who was changed before is missing, or this one itself.
+    waits("0 . .", ["db3"]),
+    waits(". . .", ["db2", "db3"]),
+    // Somebody has been part of it.
+    waits("0 S .", ["db2", "db3"]),
+    waits("A5 . .", ["db2", "db3"]),
+  ];
+  const found = runPython(program, JSON.stringify(cases));
+  assert.deepEqual(found, [["db2", "db3"], ["db3"], [], [], [], [], []]);
+});

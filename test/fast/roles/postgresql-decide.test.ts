@@ -261,3 +261,16 @@ test("until when a far copy is complete, and what is too dear", () => {
   assert.equal(call("too_dear", 61, 60), true);
   assert.equal(call("too_dear", 0, null), true);
 });
+
+test("whom votes wait for of which none has data yet", () => {
+  const waits = (of: Record<string, object | null>, later: string[], hasData = false, me = "pg1") =>
+    call("founding", me, of, hasData, later);
+  assert.deepEqual(waits({ pg1: null, pg2: null, pg3: null }, ["pg2", "pg3"]), ["pg2", "pg3"]);
+  assert.deepEqual(waits({ pg1: waiting, pg2: waiting, pg3: null }, ["pg3"], false, "pg2"), ["pg3"]);
+  // A far copy has no vote.
+  assert.deepEqual(waits({ pg1: waiting, pg2: null }, ["pg2"], false, "pg4"), ["pg2"]);
+  assert.deepEqual(waits({ pg1: null, pg2: waiting, pg3: waiting }, ["pg2", "pg3"]), []);
+  assert.deepEqual(waits({ pg1: null, pg2: null, pg3: null }, ["pg3"]), [], "pg2 should be there");
+  assert.deepEqual(waits({ pg1: null, pg2: vote("pg2", "0"), pg3: null }, ["pg2", "pg3"]), []);
+  assert.deepEqual(waits({ pg1: null, pg2: null, pg3: null }, ["pg2", "pg3"], true), []);
+});
