@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { type DrilledCluster, drilledCluster } from "../../src/twin/drills/cluster.ts";
+import { partition } from "../../src/twin/drills/faults/partition.ts";
 import { type Attempt, checkRecord, rowKey } from "../../src/twin/drills/record.ts";
 import { type Stream, startStream } from "../../src/twin/drills/stream.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
@@ -59,6 +60,19 @@ async function whole(cluster: DrilledCluster): Promise<void> {
     await pause(500);
   }
 }
+
+/** Waits until the votes of all hosts of the site have said something since a time, milliseconds since 1970. */
+const votesSay = (lab: TwinFarm, pattern: RegExp, since: number): Promise<void> =>
+  waitUntil(
+    async () => {
+      const said = VOTES.map((host) =>
+        told(lab, host, `journalctl -u etcd -o cat --no-pager --since @${Math.floor(since / 1000)}`),
+      );
+      return (await Promise.all(said)).every(({ text }) => pattern.test(text));
+    },
+    60,
+    () => `the votes of ${VOTES.join(", ")} do not say ${pattern.source}`,
+  );
 
 /** Applies the lab as it is declared once its former site is gone: the far copy is a member, and pg2 the copy. */
 async function applySuccessor(): Promise<void> {
@@ -186,18 +200,16 @@ async function lostSite(t: TestContext, lab: TwinFarm, cluster: DrilledCluster):
       },
     );
 
+    await t.test("the promoted host restarts, and takes the writes again by itself", async () => {
+      await killAll(lab, [FAR]);
+      await bootAll(lab, [FAR]);
+      await nextWrite(stream, Date.now());
+    });
+
     await t.test("the former site comes back, and takes no writes", async () => {
+      const booted = Date.now();
       await bootAll(lab, VOTES);
-      await waitUntil(
-        async () => {
-          const said = VOTES.map((host) => told(lab, host, "journalctl -b -u etcd -o cat --no-pager"));
-          return (await Promise.all(said)).every(({ text }) =>
-            /^pg4 was promoted, and pg\d given up/m.test(text),
-          );
-        },
-        60,
-        () => "the former votes do not say that they were given up",
-      );
+      await votesSay(lab, /^pg4 was promoted, and pg\d given up/m, booted);
       for (const host of VOTES) assert.equal((await told(lab, host, "pgrep -x postgres")).code, 1, host);
       await nextWrite(stream, Date.now());
     });
@@ -228,10 +240,91 @@ async function lostSite(t: TestContext, lab: TwinFarm, cluster: DrilledCluster):
   }
 }
 
+/** All are off, and the far copy alone does not come back: nobody can tell whether it was promoted, but a person. */
+async function silentCopy(lab: TwinFarm, cluster: DrilledCluster): Promise<void> {
+  const table = await cluster.makeTable();
+  await killAll(lab, [...VOTES, FAR]);
+  const killed = Date.now();
+  await bootAll(lab, VOTES);
+  const waiting = "no majority votes, and pg4 may have been promoted meanwhile";
+  await votesSay(lab, new RegExp(`^${waiting}.*: farm-postgresql not-promoted pg4$`, "m"), killed);
+  const stranger = await told(lab, "pg1", "farm-postgresql not-promoted pg2");
+  assert.notEqual(stranger.code, 0);
+  assert.match(stranger.text, /^pg2 is no far copy of this cluster; there is: pg4/);
+  for (const host of VOTES.slice(0, 2)) {
+    const { code, text } = await told(lab, host, "farm-postgresql not-promoted pg4");
+    assert.equal(code, 0, text);
+  }
+  let taker: string | undefined;
+  await waitUntil(
+    async () => {
+      taker = await cluster.writer().catch(() => undefined);
+      return taker !== undefined;
+    },
+    90,
+    () => "nobody takes the writes after the word of a majority",
+  );
+  await bootAll(lab, [FAR]);
+  await whole(cluster);
+  await cluster.dropTable(table);
+  await awaitGreen(lab, 120);
+}
+
+/** The site was only out of reach when its copy was promoted: as soon as it hears of that, it stops. */
+async function wronglyGivenUp(lab: TwinFarm, cluster: DrilledCluster): Promise<void> {
+  const cut = partition(() => VOTES.map((host) => [FAR, host]));
+  const scene = { farm: lab, cluster, targets: [FAR] };
+  const table = await cluster.makeTable();
+  const stream = await startStream(lab, cluster, table);
+  try {
+    await stream.steady();
+    await cut.begin(scene);
+    try {
+      await cut.prove(scene);
+      const promoted = await told(
+        lab,
+        FAR,
+        `farm-postgresql promote --lost ${VOTES.join(" ")} --accept-loss 600`,
+      );
+      assert.equal(promoted.code, 0, promoted.text);
+    } finally {
+      await cut.undo(scene);
+    }
+    const serves = async (host: string) => (await told(lab, host, "pgrep -x postgres")).code === 0;
+    await waitUntil(
+      async () => !(await serves("pg1")) && !(await serves("pg2")),
+      60,
+      () => "the former members still run PostgreSQL a minute after they could hear of the promotion",
+    );
+    const healed = Date.now();
+    assert.equal((await told(lab, "pg3", "systemctl restart --no-block etcd")).code, 0);
+    await votesSay(lab, /^pg4 was promoted, and pg\d given up/m, healed);
+    await nextWrite(stream, healed);
+    const { attempts } = await stream.stop([]);
+    const rows = await rowsOn(lab, FAR, table);
+    const late = attempts.filter(({ outcome, began }) => outcome === "ok" && began > healed);
+    assert(late.length > 0 && late.every(({ writer, n }) => rows.has(rowKey(writer, n))), "all go to pg4");
+    await putBack(lab, cluster);
+    await whole(cluster);
+    for (const { host, counts } of await cluster.copies(table))
+      assert.deepEqual(new Set(counts.keys()), rows, host);
+    await cluster.dropTable(table);
+  } finally {
+    stream.abandon();
+  }
+}
+
 test("disasters of the PostgreSQL cluster", { skip: withoutRoot }, async (t) => {
   const lab = await labUp();
   const cluster = drilledCluster(lab, CLUSTER);
   t.after(() => putBack(lab, cluster));
   await t.test("a majority of the votes is lost for good", (t) => lostMajority(t, lab, cluster));
+  await t.test(
+    "the far copy alone stays away: the others wait for a person's word that it was not promoted",
+    () => silentCopy(lab, cluster),
+  );
   await t.test("the whole site is lost for good", (t) => lostSite(t, lab, cluster));
+  await t.test("a site that was given up and lives stops when it hears of that", () =>
+    wronglyGivenUp(lab, cluster),
+  );
 });

@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
-import type { Result } from "../../src/twin/machines/run.ts";
+import { type Result, waitUntil } from "../../src/twin/machines/run.ts";
 import { copyOfProgram, declare, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
 import { exampleAddresses, guest, smallFarm, takeRange, writeSettings } from "./small-farm.ts";
 
@@ -124,6 +124,37 @@ sleep 1; kill -KILL $pid`,
     first = (await primary()) ?? assert.fail("nobody takes the writes");
     assert.equal(await rows(), "20000|2560000");
     await sql(first, "INSERT INTO book VALUES (0, 'after the interruption')");
+  });
+
+  test("its machine lost while nobody writes, the other goes on with the former version by a word", async () => {
+    const lost = first;
+    const other = lost === "pg1" ? "pg2" : "pg1";
+    const giveUp = () =>
+      twin.ssh.run(twin.target(other), `farm-postgresql upgrade --lost ${lost}`, { limit: 60 });
+    const machine = (verb: "break" | "mend") =>
+      farm(["twin", verb, ...(verb === "break" ? [lost] : []), "--stack", STACK], 120, root);
+    assert.match((await giveUp()).stderr, /no upgrade is under way on/);
+    const begun = await twin.ssh.run(
+      twin.target(lost),
+      `setsid farm-postgresql upgrade 17 >/run/upgrade.told 2>&1 </dev/null &
+timeout 120 sh -c 'until grep "writes are stopped" /run/upgrade.told; do sleep 0.1; done'`,
+      { limit: 300 },
+    );
+    assert.match(begun.stdout, /the writes are stopped/, begun.stderr);
+    assert.match((await giveUp()).stderr, new RegExp(`${lost} answers, so it is not lost`));
+    assert.equal((await machine("break")).code, 0);
+    const given = await giveUp();
+    assert.equal(given.code, 0, given.stderr);
+    await waitUntil(
+      async () => JSON.parse(await on(twin, other, "farm-postgresql status --json")).primary === other,
+      60,
+      () => `${other} does not take the writes`,
+    );
+    first = other;
+    await sql(first, "UPDATE book SET line = line WHERE n = 0");
+    assert.equal((await machine("mend")).code, 0);
+    await settled(15);
+    assert.equal(await rows(), "20001|2560022");
   });
 
   test("the data comes to the declared version, and the other member takes a copy", async (t) => {
