@@ -34,7 +34,7 @@ def validate(bundle, differences):
             text = command.replace("%s", directory + path).replace("%d", directory)
             code, output = run(["/bin/sh", "-c", text], limit=VALIDATOR_LIMIT)
             if code != 0:
-                raise Failed(f"{path} is not valid, says `{command}`: {last_lines(output, 8)}")
+                raise Failed(f"{path} is not valid: {last_lines(output, 8) or f'`{command}` says no'}")
     except OSError as error:
         raise Failed(f"can't lay out the files for their validators: {error.strerror}") from None
     finally:
