@@ -111,6 +111,7 @@ def restart(config):
         return
     seen = states(config)
     mine = seen[config["name"]]
+    served = bool(mine and mine["serving"])
     no = objection(config, seen)
     if no:
         sys.exit(f"not restarting mariadb: {no}")
@@ -122,6 +123,10 @@ def restart(config):
         server.LEAVING.unlink(missing_ok=True)
     if complaint:
         sys.exit(f"mariadb did not stop: {complaint}")
+    if not served:
+        # When it will, is for the whole cluster to say: it may not even be founded yet.
+        print("mariadb did not serve, and is stopped: farm-galera starts it when it can")
+        return
     deadline = time.monotonic() + RESTART_LIMIT
     while time.monotonic() < deadline:
         state = ask(config["members"][config["name"]], config["port"])
