@@ -60,8 +60,9 @@ def make_so(differences, state, wait, before_switching=lambda: None):
     if former["unread"]:
         must("make systemd read its units anew", ["systemctl", "daemon-reload"])
         know_read(former)
+    # Not asked before the mesh and the packet filter are as they are to be: they come first.
     only_begun = functools.cache(lambda: begun(bundle))
-    waits = lambda name: wait and bundle.unit[name]["role"] not in only_begun()
+    waits = lambda role: wait and not (role and role in only_begun())
     changes += settle_units(bundle, state, waits, lambda verb, names: remember_acted(former, verb, names))
     for kind in state.owned:
         state.owned[kind] = [name for name in state.owned[kind] if name in bundle.entries[kind]]

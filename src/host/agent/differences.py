@@ -129,7 +129,14 @@ def unit_actions(bundle, state, states):
         if unit["state"] == "running":
             actions += running_action(name, unit, active, state)
     order = ["unmask", "mask", "stop", "disable", "enable", "start", "restart", "reload"]
-    return sorted(actions, key=lambda action: (bundle.unit[action[0]]["confirm"] != "yes", order.index(action[1])))
+    rank = lambda name, verb: (bundle.unit[name]["confirm"] != "yes", order.index(verb), founding_role(bundle, name))
+    return sorted(actions, key=lambda action: rank(*action))
+
+
+def founding_role(bundle, unit):
+    """The role of a unit if that takes other hosts which may be yet to come, else ""."""
+    role = bundle.unit[unit]["role"]
+    return role if role in bundle.founding else ""
 
 
 def running_action(name, unit, active, state):

@@ -4,7 +4,7 @@ import itertools
 import os
 import re
 
-from differences import unit_actions
+from differences import founding_role, unit_actions
 from facts import as_found, unit_inputs, unit_states
 from tools import last_lines, must, read_bytes, run, say
 
@@ -41,16 +41,16 @@ def unit_limit(names):
 
 def settle_units(bundle, state, wait, note):
     """
-    Brings the bundle's units into their states. `wait`: by name, whether to wait until it has done what it was told. `note`
-    is called with a verb and units before these are started, restarted or reloaded.
+    Brings the bundle's units into their states. `wait`: by role, whether to wait until its units have done what they were told;
+    asked when it is their turn. `note` is called with a verb and units before these are started, restarted or reloaded.
     """
     actions = unit_actions(bundle, state, unit_states(list(bundle.unit)))
-    alike = lambda action: (bundle.unit[action[0]]["confirm"], action[1], wait(action[0]))
-    for (_, verb, waits), group in itertools.groupby(actions, key=alike):
+    alike = lambda action: (bundle.unit[action[0]]["confirm"], action[1], founding_role(bundle, action[0]))
+    for (_, verb, role), group in itertools.groupby(actions, key=alike):
         names = [name for name, _ in group]
         if verb in STARTING:
             note(verb, names)
-        tell_units(verb, names, bundle, state, waits)
+        tell_units(verb, names, bundle, state, wait(role))
     know_others(bundle.unit, state, actions)
     if actions:
         state.save()
