@@ -90,7 +90,8 @@ class StatusClient:
 
 def wsrep(status):
     """The part of /state that comes from the server's status variables."""
-    if status is None or "wsrep_ready" not in status:
+    # A server without Galera has a part of them.
+    if status is None or "wsrep_local_state_comment" not in status:
         return {"serving": False, "uuid": None, "view": [], "wsrep": None}
     state = status["wsrep_local_state_comment"]
     primary = status["wsrep_cluster_status"] == "Primary"

@@ -319,3 +319,16 @@ test("whom a cluster waits for that none of its members has been part of", () =>
   const found = runPython(program, JSON.stringify(cases));
   assert.deepEqual(found, [["db2", "db3"], ["db3"], [], [], [], [], []]);
 });
+
+test("a server without Galera, as a host may have had one before, serves nobody", () => {
+  const program =
+    "import json, sys; sys.path.insert(0, sys.argv[1]); import server; json.dump(server.wsrep(json.load(sys.stdin)), sys.stdout)";
+  const status = {
+    wsrep_ready: "OFF",
+    wsrep_cluster_status: "Disconnected",
+    wsrep_cluster_size: "0",
+    wsrep_cluster_state_uuid: "",
+  };
+  const found = runPython(program, JSON.stringify(status));
+  assert.deepEqual(found, { serving: false, uuid: null, view: [], wsrep: null });
+});
