@@ -4,7 +4,8 @@ import { doubles } from "./doubles.ts";
 import { isVm } from "./machines.ts";
 import type { Cluster, Host, Inventory } from "./schema.ts";
 
-function roundTrip(inventory: Inventory, a: string, b: string): number | undefined {
+/** Milliseconds between two sites, 0 within one; undefined where it is not declared. */
+export function roundTrip(inventory: Pick<Inventory, "sites">, a: string, b: string): number | undefined {
   if (a === b) return 0;
   const site = (id: string) => inventory.sites.find((s) => s.id === id);
   return site(a)?.roundTrips[b] ?? site(b)?.roundTrips[a];
@@ -20,20 +21,32 @@ export interface Shortfall {
 /** A quorum is odd, and at least three. Four are no worse than three while a member is being replaced. */
 const LEAST_VOTES = 3;
 
-/** Where the votes of a cluster are an even number, or are spread less than the environment demands. */
-export function shortfalls({ placement, hosts, sites }: Inventory, cluster: Cluster): Shortfall[] {
+/** The physical machines and the providers over which the votes of a cluster are spread. */
+export function spreadOf(
+  { hosts, sites }: Inventory,
+  cluster: Cluster,
+): { domains: ReadonlySet<string>; providers: ReadonlySet<string | undefined> } {
   const voters = votersOf(cluster).flatMap((id) => hosts.find((h) => h.id === id) ?? []);
-  const names = voters.map((v) => v.id).join(", ");
+  return {
+    domains: new Set(voters.map((v) => v.failureDomain)),
+    providers: new Set(voters.map((v) => sites.find((s) => s.id === v.site)?.provider)),
+  };
+}
+
+/** Where the votes of a cluster are an even number, or are spread less than the environment demands. */
+export function shortfalls(inventory: Inventory, cluster: Cluster): Shortfall[] {
+  const { placement } = inventory;
+  const voters = votersOf(cluster);
+  const names = voters.join(", ");
+  const { domains, providers } = spreadOf(inventory, cluster);
   const found: Shortfall[] = [];
   if (voters.length > LEAST_VOTES && voters.length % 2 === 0)
     found.push({ rule: "quorum", text: `cluster ${cluster.id} has ${voters.length} votes (${names})` });
-  const domains = new Set(voters.map((v) => v.failureDomain));
   if (domains.size < placement.failureDomains)
     found.push({
       rule: "failureDomains",
       text: `cluster ${cluster.id}: its votes ${names} stand in ${domains.size} failure domain(s) (${[...domains].join(", ")}), this environment demands ${placement.failureDomains}`,
     });
-  const providers = new Set(voters.map((v) => sites.find((s) => s.id === v.site)?.provider));
   if (providers.size < placement.providers)
     found.push({
       rule: "providers",

@@ -43,6 +43,24 @@ program
   });
 
 program
+  .command("map")
+  .description(
+    "draw a stack: what stands where as .svg, or with it the way of requests, all calls and the quorums as one .html page; needs no engine, network, password or root",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .requiredOption("-o, --output <file>", "the file to write, .svg or .html")
+  .addOption(
+    new Option(
+      "--language <language>",
+      "of the picture; without it a page has both, and a picture is in English",
+    ).choices(["en", "ru"]),
+  )
+  .action(async (stack: string, options: { output: string; language?: "en" | "ru" }) => {
+    const { drawMap } = await import("./map.ts");
+    drawMap(stack, options.output, options.language);
+  });
+
+program
   .command("trainings")
   .description(
     "trainings that are up, and what they cost; exit code 1 when one is over: made for a daily run",

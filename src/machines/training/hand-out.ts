@@ -1,4 +1,5 @@
 /** The page that a training's students are handed. */
+import { escaped } from "../../map/markup.ts";
 
 export interface HandOutRow {
   readonly machine: string;
@@ -33,9 +34,6 @@ const words = {
     heads: ["машина", "адрес", "учётная запись", "пароль", "ключ машины"],
   },
 } as const;
-
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (sign) => ENTITIES[sign] ?? sign);
 
 /**
  * One HTML page that needs nothing else, to print or to show. It holds passwords: whoever passes it on marks it as a

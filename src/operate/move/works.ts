@@ -29,7 +29,10 @@ export function partIn(cluster: DeclaredCluster, id: string): Part | undefined {
 }
 
 /** All that a host does. */
-export function worksOf({ clusters = [], applications = [], edge }: FarmDeclaration, id: string): Works {
+export function worksOf(
+  { clusters = [], applications = [], edge }: Pick<FarmDeclaration, "clusters" | "applications" | "edge">,
+  id: string,
+): Works {
   return {
     clusters: new Map(
       clusters.flatMap((cluster) => {
