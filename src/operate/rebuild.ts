@@ -3,7 +3,8 @@ import { guestsOf } from "../inventory/capacity.ts";
 import { ownMachine } from "../inventory/load.ts";
 import { isHypervisor } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
-import { type Step, stepsOf } from "../machines/proxmox-install/steps.ts";
+import type { Step } from "../machines/install-step.ts";
+import { stepsOf } from "../machines/proxmox-install/steps.ts";
 import { namedHost } from "./farm.ts";
 import { type Loss, lossesOf } from "./losses.ts";
 
@@ -38,7 +39,7 @@ const indented = (text: string): string =>
     .map((line) => `       ${line}`.trimEnd())
     .join("\n");
 
-function stepText({ what, where, how, harm, ends }: Step, index: number): string {
+function stepText({ what, where, how, harm, ends }: Step<string>, index: number): string {
   return [
     `  ${index + 1}. ${where}: ${what}`,
     ...(harm ? [`     DESTRUCTIVE: ${harm}`] : []),
