@@ -22,7 +22,7 @@ export function declaredHardware(inventory: Inventory, id: string) {
   const { origin } = host;
   if (origin.kind !== "dedicated" || !isHypervisor(origin))
     throw new FarmError(
-      `${id} is no server of ours that Proxmox VE is installed on`,
+      `${id} is no server that this program installs: only Proxmox hosts, and virtual servers of Contabo's`,
       `farm rebuild ${id} --stack ${inventory.stack} says what to do`,
       2,
     );
