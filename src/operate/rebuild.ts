@@ -96,6 +96,7 @@ function vpsText(inventory: Inventory, host: Host): string[] {
   return [
     `${id}, a virtual server of Contabo's: ${product} in ${region}`,
     ...told(lossesOf(inventory, host)),
+    `Another server may have its name: write its site, product and region in stacks/${inventory.stack}.ts and its address in farms:addresses.${id} first`,
     `What farm rebuild ${id} ${stack} --execute --confirm ${id} does; interrupted, it is run again`,
     ...reinstallSteps(host, inventory).map(stepText),
     "What is left to do then",
@@ -138,7 +139,7 @@ function byHandText(inventory: Inventory, host: Host): string[] {
           ]),
       "pulumi up",
     ]),
-    `If it is gone at its provider altogether, another machine takes over: declare a new one (farm move ${id} NEW tells how)`,
+    `Where it is gone at its provider altogether, another machine may have its name: ${origin.kind === "dedicated" ? "" : "pulumi refresh, so that the engine forgets it (not tried on a real cloud yet); "}write the new one's site and origin in stacks/${inventory.stack}.ts and its address in farms:addresses.${id}${id in inventory.imports ? `, its number in farms:imports.${id} or none there` : ""}, and begin anew with farm rebuild ${id}`,
   ];
 }
 

@@ -133,6 +133,7 @@ const wayOfUsers = ({ applications = [] }: FarmDeclaration, { from, to }: Pair):
 /** What only some steps say: commands before and after the program runs. */
 function commandsOf(
   name: StepName,
+  stack: string,
   before: Draft,
   draft: Draft,
   pair: Pair,
@@ -141,7 +142,7 @@ function commandsOf(
   const commands = settingCommands(before, draft);
   if (name === "declare")
     return {
-      commands: [...commands, ...firstContact(draft, to)],
+      commands: [...commands, ...firstContact(draft, stack, to)],
       afterwards: before.farm.hosts.some(({ id }) => id === to)
         ? []
         : [
@@ -199,7 +200,7 @@ function stepsIn(order: readonly StepName[], stack: string, start: Looked, pair:
     const [before, { draft }] = [present.draft, next];
     const title = titleOf(name, pair, before.farm, draft.farm);
     const write = linesToWrite(before.farm, draft.farm);
-    const step = { name, title, write, ...commandsOf(name, before, draft, pair), draft };
+    const step = { name, title, write, ...commandsOf(name, stack, before, draft, pair), draft };
     refuse(step, present, next, pair, known);
     if (write.length > 0 || isBehind(name, start.draft.farm, pair)) steps.push(step);
     present = next;
@@ -225,12 +226,13 @@ function refuseInput(farm: FarmDeclaration, stack: string, { from, to }: Pair): 
       "move each of them first",
       2,
     );
-  // Whoever leaves is cut off from those that are changed first. A vote that some do not hear lets no other one join etcd.
+  // Whoever leaves is cut off from those that are changed first. A vote that some do not hear lets no other one join etcd, and
+  // most often it is the one that leads (src/roles/postgresql/decide.py, better_leader): who does not hear it has no leader.
   const votes = [...worksOf(farm, from).clusters].filter(([, part]) => part === "witness");
   if (votes.length > 0)
     throw new FarmError(
       `${from} is the witness of ${listed(votes.map(([id]) => id))}: no other host can take that over by a change of the declaration yet`,
-      "let it stay where it is, or see README, PostgreSQL, for what is done when votes are off for good",
+      `let another machine have its name, and its vote joins the others anew: farm rebuild ${from} --stack ${stack}`,
       2,
     );
 }

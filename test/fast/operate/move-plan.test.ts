@@ -165,6 +165,32 @@ describe("declarations on the way", () => {
     assertKept(walk("lab", draft, { from: "web1", to: "web3" }), { from: "web1", to: "web3" });
   });
 
+  test("what is protected is named before its removal, with what its files have to be freed by", () => {
+    const last = (stack: string, draft: Draft, pair: Pair): readonly string[] =>
+      planMove(stack, draft, pair).steps.at(-1)?.commands ?? [];
+    const unprotect = (of: string) =>
+      `pulumi state unprotect $(pulumi stack --show-urns | grep -oE 'urn:.*::${of}$')`;
+    const mounts = labDraft((farm) => {
+      const { origin } = farm.hosts.find(({ id }) => id === "web1")!;
+      Object.assign(origin, { mounts: [{ path: "/srv/files", size: "1 GB" }] });
+    });
+    const web = { from: "web1", to: "web3" };
+    const [, save, free] = last("lab", mounts, web);
+    assert.match(
+      save ?? "",
+      /^save what is in \/srv\/files; then on zhelezo1: pct shutdown 121, pct set 121 --delete mp0/,
+    );
+    assert.equal(free, unprotect("web1-(guest)"));
+    // What has left its clusters has no data any more, and is not protected.
+    for (const pair of [web, { from: "db1", to: "db4" }])
+      assert.doesNotMatch(last("lab", labDraft(), pair).join(), /unprotect/);
+    const droplet = prodDraft((farm) => {
+      farm.edge = { hosts: ["do-nyc1-a"] };
+    });
+    const commands = last("prod", droplet, { from: "do-nyc1-a", to: "do-nyc1-z" });
+    assert(commands.includes(unprotect("do-nyc1-a-(droplet|address|firewall)")));
+  });
+
   test("one more node may need more connections, which is part of the step", () => {
     const draft = labDraft((farm) => {
       farm.applications![1]!.database.connections = 6;
@@ -218,7 +244,7 @@ describe("refused, with what to do instead", () => {
       labDraft(),
       "pg3",
       "pg5",
-      /pg3 is the witness of postgresql: no other host can take that over by a change of the declaration yet/,
+      /pg3 is the witness of postgresql: no other host can take that over by a change of the declaration yet\n.*farm rebuild pg3 --stack lab/,
     ],
     ["a name that is none", "lab", labDraft(), "db1", "DB_4", /a name is small Latin letters/],
     [

@@ -88,6 +88,10 @@ test("a machine at a cloud that was there is made anew by its provider, and one 
   assert.match(there, /farm bootstrap do-nyc1-b --stack prod --host-key/);
   assert.match(there, /in stacks\/prod\.ts write generations: \{ "machine\/do-nyc1-b": 2 \}/);
   assert.match(there, /'farms:adopt\[0\]' do-nyc1-b/);
+  assert.match(
+    there,
+    /gone at its provider altogether, .*pulumi refresh.*site and origin in stacks\/prod\.ts/,
+  );
   const clouds = cloudInventory();
   const text = (id: string) => rebuildText(clouds, id);
   const steps = ["gates", "droplet delete drop1", "pulumi refresh", '"machine/drop1": 2', "pulumi up"];
