@@ -4,12 +4,11 @@ import { guestsOf } from "../inventory/capacity.ts";
 import { ownMachine } from "../inventory/load.ts";
 import { isHypervisor, isMadeElsewhere, mountsOf } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
-import { reinstallSteps } from "../machines/contabo/steps.ts";
+import { reinstallSteps, vpsOf } from "../machines/contabo/steps.ts";
 import type { Step } from "../machines/install-step.ts";
 import { stepsOf } from "../machines/proxmox-install/steps.ts";
 import { namedHost } from "./farm.ts";
 import { type Loss, lossesOf } from "./losses.ts";
-import { vpsOf } from "./reinstall/instance.ts";
 
 const numbered = (lines: readonly string[]): string[] =>
   lines.map((line, index) => `  ${index + 1}. ${line}`);
@@ -96,7 +95,7 @@ function vpsText(inventory: Inventory, host: Host): string[] {
   return [
     `${id}, a virtual server of Contabo's: ${product} in ${region}`,
     ...told(lossesOf(inventory, host)),
-    `Another server may have its name: write its site, product and region in stacks/${inventory.stack}.ts and its address in farms:addresses.${id} first`,
+    `Another server may have its name, once this one is off: write its site, product and region in stacks/${inventory.stack}.ts and its address in farms:addresses.${id} first`,
     `What farm rebuild ${id} ${stack} --execute --confirm ${id} does; interrupted, it is run again`,
     ...reinstallSteps(host, inventory).map(stepText),
     "What is left to do then",
@@ -109,11 +108,11 @@ function vpsText(inventory: Inventory, host: Host): string[] {
 }
 
 /** How a cloud provider installs a machine anew that the program did not make; undefined for one that has no such command. */
-function commandAtCloud({ id, origin }: Host, number: string): string | undefined {
+function commandAtCloud({ origin }: Host, number: string): string | undefined {
   if (origin.kind === "droplet")
     return `doctl compute droplet-action rebuild ${number} --image ${origin.image} --wait`;
   if (origin.kind === "hcloud")
-    return `hcloud server disable-protection ${number} rebuild (if ${id} was taken over), then hcloud server rebuild ${number} --image ${origin.image}`;
+    return `hcloud server disable-protection ${number} rebuild, then hcloud server rebuild ${number} --image ${origin.image}`;
   return undefined;
 }
 

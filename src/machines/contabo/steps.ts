@@ -16,11 +16,16 @@ export const MEET = `test -e ${FRESH} && . /etc/os-release && echo "$PRETTY_NAME
 /** Stands for the host's key, which nobody is to read. */
 const UNTOLD: KeyPair = { privateKey: "its SSH host key, which stays untold\n", publicKey: "ssh-ed25519 …" };
 
+/** A virtual server as it is declared; throws for any other host. */
+export function vpsOf({ id, origin }: Host) {
+  if (origin.kind !== "vps") throw new Error(`${id} is no virtual server`);
+  return origin;
+}
+
 /** All steps for a host that is a virtual server of Contabo's. */
 export function reinstallSteps(host: Host, inventory: Inventory): Step<ReinstallStep>[] {
-  const { id, address, origin } = host;
-  if (origin.kind !== "vps") throw new Error(`${id} is no virtual server`);
-  const { product, region, image } = origin;
+  const { id, address } = host;
+  const { product, region, image } = vpsOf(host);
   const given = userData(hostConfig(host, inventory, { sshHostKey: () => UNTOLD }));
   return [
     {
@@ -42,7 +47,7 @@ export function reinstallSteps(host: Host, inventory: Inventory): Step<Reinstall
       what: `ask ${id} whether the others can do without it`,
       where: id,
       how: GATES,
-      ends: "it says yes, or it is no host of the farm's or does not answer",
+      ends: "it says yes, or what answers there is no system of the farm's",
     },
     {
       id: "reinstall",

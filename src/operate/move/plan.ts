@@ -232,7 +232,7 @@ function refuseInput(farm: FarmDeclaration, stack: string, { from, to }: Pair): 
   if (votes.length > 0)
     throw new FarmError(
       `${from} is the witness of ${listed(votes.map(([id]) => id))}: no other host can take that over by a change of the declaration yet`,
-      `let another machine have its name, and its vote joins the others anew: farm rebuild ${from} --stack ${stack}`,
+      `where its machine is to go, let another one have its name, and its vote joins the others anew: farm rebuild ${from} --stack ${stack}`,
       2,
     );
 }

@@ -2,16 +2,11 @@
 import type { Host } from "../../inventory/schema.ts";
 import type { Contabo } from "../../machines/contabo/contabo.ts";
 import type { Image, Instance } from "../../machines/contabo/instances.ts";
+import { vpsOf } from "../../machines/contabo/steps.ts";
 import { FarmError } from "../../shell/errors.ts";
 
 /** What Contabo says of an instance that can be installed, or is being installed just now. */
 const INSTALLABLE = ["running", "stopped", "rescue", "error", "uninstalled", "installing"];
-
-/** A declared virtual server; throws for any other host. */
-export function vpsOf({ id, origin }: Host) {
-  if (origin.kind !== "vps") throw new Error(`${id} is no virtual server`);
-  return origin;
-}
 
 /** Finds a host's instance by its address. Throws a FarmError when the account has none. */
 export async function findInstance(contabo: Contabo, { id, address }: Host): Promise<Instance> {

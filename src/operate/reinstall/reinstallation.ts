@@ -91,14 +91,13 @@ export class Reinstallation {
   }
 
   async #ask(): Promise<string> {
-    if (this.#standing.kind !== "farm") return "no host of the farm's answers";
+    if ((await this.#site.shownKey()) !== this.#farmKey) return "no system of the farm's answers";
     const { code, stderr } = await this.#site.run(this.#farmKey, GATES, { limit: GATES_LIMIT });
     if (code === 0) return "they can";
+    const { id } = this.#host;
     throw new FarmError(
-      `${this.#host.id} is not installed anew: ${lastLines(stderr, 3)}`,
-      code === NO_CONNECTION
-        ? "the connection was lost: run this again"
-        : `mend the others first. If it is ${this.#host.id} that is broken, stop it (my.contabo.com) and run this again: who does not answer is not asked`,
+      `${id} is not installed anew: ${code === NO_CONNECTION ? "it can't be asked: " : ""}${lastLines(stderr, 3)}`,
+      `mend the others first, where it names them. If it is ${id} that is broken, or lets nobody in, stop it (my.contabo.com) and run this again: who does not answer is not asked`,
     );
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { rebuildText } from "../../../src/operate/rebuild.ts";
+import { rebuild } from "../../../src/operate/rebuild-command.ts";
 import { labInventory, planOf, prodInventory } from "../farms.ts";
 import { cloudInventory } from "../machines/cloud-farm.ts";
 
@@ -109,6 +110,22 @@ test("files of a guest's mounts are lost too, and are freed first", () => {
   const text = rebuildText(inventory, "web1");
   assert.match(text, /lost: its files in \/srv\/files, .*\n {2}back: a backup: there is no other copy/);
   assert.match(text, /1\. save the files of its mounts, and free them on zhelezo1.*\n {2}2\. in stacks/);
+});
+
+test("each kind of server is installed in its way, and nothing begins without its name", async () => {
+  const refused = (id: string, stack: string, more: object, message: RegExp) =>
+    assert.rejects(rebuild(id, { stack, ...more }), { exitCode: 2, message });
+  const execute = { execute: true, confirm: "web1" };
+  await refused("contabo-de1", "prod", execute, /installation of contabo-de1, .* its disk: not confirmed/);
+  await refused("zhelezo1", "lab", execute, /names of zhelezo1's disks are not declared/);
+  await refused("web1", "lab", execute, /web1 is no server that this program installs/);
+  await refused(
+    "contabo-de1",
+    "prod",
+    { ...execute, rescueKey: "ssh-ed25519 AAAA" },
+    /--rescue-key is for whole/,
+  );
+  await refused("contabo-de1", "prod", { confirm: "contabo-de1" }, /--confirm says yes to --execute/);
 });
 
 test("an unknown host is refused with the names of those there are", () => {

@@ -51,6 +51,11 @@ test("a host of the farm's is asked first, and installed when the others can do 
   assert.deepEqual(deeds(needed), ["gates"]);
   assert.match(error.message, /contabo-de1 is not installed anew: db2 does not serve/);
   assert.match(error.remedy ?? "", /mend the others first/);
+  // Who shows the farm's key is at work, though it may let nobody in.
+  const shut = await refused(t, { runs: "farm", shut: true });
+  assert.deepEqual(deeds(shut.server), []);
+  assert.match(shut.error.message, /not installed anew: it can't be asked: /);
+  assert.match(shut.error.remedy ?? "", /stop it \(my\.contabo\.com\) and run this again/);
 });
 
 test("another server than the one that is declared is refused, with all that differs", async (t) => {
