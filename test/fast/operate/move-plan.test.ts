@@ -88,6 +88,20 @@ describe("declarations on the way", () => {
       has("declare", "join", "vote", "resign", "leave", "remove"),
     ],
     [
+      "a witness",
+      "lab",
+      labDraft,
+      { from: "pg3", to: "pg5" },
+      has("declare", "vote", "resign", "leave", "remove"),
+    ],
+    [
+      "a witness at a provider of its own",
+      "prod",
+      () => prodDraft(),
+      { from: "do-nyc1-b", to: "vote9" },
+      has("declare", "vote", "resign", "leave", "remove"),
+    ],
+    [
       "a web node",
       "lab",
       labDraft,
@@ -205,6 +219,32 @@ describe("declarations on the way", () => {
     );
   });
 
+  test("a witness gives up its vote when the next one has voted beside it, and is heard until then", () => {
+    const { steps } = planMove("lab", labDraft(), { from: "pg3", to: "pg5" });
+    assert.deepEqual(
+      steps.map(({ title }) => title),
+      [
+        "pg5 is declared, and does nothing yet",
+        "pg5 votes in postgresql",
+        "pg3 gives up its vote in postgresql",
+        "pg3 leaves postgresql",
+        "pg3 is removed",
+      ],
+    );
+    const [, vote, resign, leave] = steps.map(({ write }) =>
+      write.map((line) => line.replace("cluster postgresql: ", "")),
+    );
+    assert.equal(vote?.[0], 'nextWitness: "pg5"');
+    assert.match(vote?.[1] ?? "", /^concessions: \[\{ rule: "quorum", /);
+    assert.deepEqual(resign, [
+      'witness: "pg5"',
+      "remove nextWitness",
+      "remove concessions",
+      'formerWitness: "pg3"',
+    ]);
+    assert.deepEqual(leave, ["remove formerWitness"]);
+  });
+
   test("an even number of members is conceded while it is one, and a former concession comes back", () => {
     const { steps } = planMove("prod", prodDraft(), { from: "contabo-de1", to: "vps9" });
     const [first, second] = ["join", "leave"].map((name) => steps.find((step) => step.name === name)?.write);
@@ -239,12 +279,20 @@ describe("refused, with what to do instead", () => {
       /zhelezo1 carries db1, .*move each of them first/s,
     ],
     [
-      "a vote without data",
+      "a witness whose successor is part of the cluster already",
       "lab",
       labDraft(),
       "pg3",
-      "pg5",
-      /pg3 is the witness of postgresql: no other host can take that over by a change of the declaration yet\n.*farm rebuild pg3 --stack lab/,
+      "pg4",
+      /refused would be: pg3 is removed\n {2}- cluster postgresql has a member "pg3", which is no host/,
+    ],
+    [
+      "a witness whose successor would be changed before the others know it",
+      "lab",
+      labDraft(),
+      "pg3",
+      "aa",
+      /aa would be changed before .*pg1.*choose one that sorts after those/s,
     ],
     ["a name that is none", "lab", labDraft(), "db1", "DB_4", /a name is small Latin letters/],
     [
