@@ -8,13 +8,13 @@ const assumed = (monthly: string, from: string) => ({
   on: "2026-11-26",
   source: `assumed from ${from}; replace it by the invoice`,
 });
-const contabo = {
-  origin: { kind: "vps" as const, product: "VPS S" },
+const contabo = (region: string) => ({
+  origin: { kind: "vps" as const, product: "VPS S", region },
   // The documents give no sizes: those of the product.
   memory: "8 GB",
   disk: "200 GB",
   price: assumed("4.99 EUR", "Contabo's smallest product of 2022, VPS S"),
-};
+});
 const droplet = {
   site: "nyc1",
   // Both are there; their numbers are in the stack's configuration (farms:imports).
@@ -120,9 +120,9 @@ export const prod: FarmDeclaration = {
       memory: "4 GB",
       disk: "60 GB",
     },
-    { id: "contabo-de1", site: "contabo-de", mesh: "10.81.0.51", ...contabo },
-    { id: "contabo-stl1", site: "contabo-stl", mesh: "10.81.0.52", ...contabo },
-    { id: "contabo-stl2", site: "contabo-stl", mesh: "10.81.0.53", ...contabo },
+    { id: "contabo-de1", site: "contabo-de", mesh: "10.81.0.51", ...contabo("EU") },
+    { id: "contabo-stl1", site: "contabo-stl", mesh: "10.81.0.52", ...contabo("US-central") },
+    { id: "contabo-stl2", site: "contabo-stl", mesh: "10.81.0.53", ...contabo("US-central") },
     {
       id: "do-nyc1-a",
       title: { en: "Opplet's droplet", ru: "Дроплет Оплёта" },

@@ -108,12 +108,12 @@ function checkDistances(
   inventory: Inventory,
   cluster: Cluster,
   members: readonly Host[],
-  witness?: Host,
+  witnesses: readonly Host[],
 ): string[] {
   const near = inventory.placement.roundTrip;
   const pairs = members.flatMap((a, index) => [
     ...members.slice(index + 1).map((b) => [a, b, near, "every commit waits for the slowest"] as const),
-    ...(witness ? [[a, witness, WITNESS_ROUND_TRIP, "it must be heard in time"] as const] : []),
+    ...witnesses.map((witness) => [a, witness, WITNESS_ROUND_TRIP, "it must be heard in time"] as const),
   ]);
   return pairs.flatMap(([a, b, limit, why]) => {
     const time = roundTrip(inventory, a.site, b.site);
@@ -161,11 +161,11 @@ export function checkClusters(inventory: Inventory): string[] {
       ];
     const hosts = (ids: readonly string[]): Host[] => ids.flatMap((id) => hostNamed(id) ?? []);
     const members = hosts(cluster.members);
-    const [witness] = hosts(votersOf(cluster).filter((id) => !cluster.members.includes(id)));
+    const witnesses = hosts(votersOf(cluster).filter((id) => !cluster.members.includes(id)));
     return [
       ...checkQuorum(cluster),
       ...checkSpread(inventory, cluster),
-      ...checkDistances(inventory, cluster, members, witness),
+      ...checkDistances(inventory, cluster, members, witnesses),
       ...checkFencing(cluster, members),
     ];
   });

@@ -3,8 +3,9 @@ import type { Cluster, Inventory } from "./schema.ts";
 
 /** Hosts whose votes decide whether a cluster goes on. */
 export function votersOf(cluster: Cluster): readonly string[] {
-  const witness = cluster.software === "postgresql" && cluster.witness ? [cluster.witness] : [];
-  return [...cluster.members, ...witness];
+  if (cluster.software === "mariadb") return cluster.members;
+  const { members, witness, nextWitness } = cluster;
+  return [...members, ...[witness, nextWitness].filter((id) => id !== undefined)];
 }
 
 /** Hosts that hold the cluster's data: those that may come to take the writes first, then those that only copy. */
@@ -14,7 +15,8 @@ export function dataHostsOf(cluster: Cluster): readonly string[] {
 
 /** All hosts that do something for a cluster; once each, or the inventory is refused. */
 export function partsOf(cluster: Cluster): readonly string[] {
-  return [...votersOf(cluster), ...dataHostsOf(cluster).slice(cluster.members.length)];
+  const former = cluster.software === "postgresql" && cluster.formerWitness ? [cluster.formerWitness] : [];
+  return [...votersOf(cluster), ...dataHostsOf(cluster).slice(cluster.members.length), ...former];
 }
 
 /** A database in a cluster, with the account of the same name that uses it. */

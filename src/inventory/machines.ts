@@ -48,7 +48,13 @@ const guest = z.strictObject({
 });
 
 /** A virtual server for which there is no Pulumi package (Contabo). It exists before the program runs. */
-const vps = z.strictObject({ kind: z.literal("vps"), product: z.string().min(1) });
+const vps = z.strictObject({
+  kind: z.literal("vps"),
+  /** As Contabo calls them: VPS S; EU, US-central or SIN; debian-13. */
+  product: z.string().min(1),
+  region: z.string().min(1),
+  image: slug.default("debian-13"),
+});
 
 /** Whether it is at the provider already: it is then taken over by its number (`farms:imports`), and never made. */
 const exists = z.boolean().default(false);
@@ -76,6 +82,8 @@ const hcloud = z.strictObject({
 export const originSchema = z.discriminatedUnion("kind", [dedicated, guest, vps, droplet, hcloud]);
 
 type Origin = z.output<typeof originSchema>;
+/** As it is written in stacks/, or with its defaults. */
+type DeclaredOrigin = z.input<typeof originSchema> | Origin;
 export type Mount = z.output<typeof mount>;
 
 /** Whether guests can stand on a host of this origin. */
@@ -88,7 +96,12 @@ export const isVm = (origin: Origin): boolean => origin.kind === "guest" && orig
 export const mountsOf = (origin: Origin): readonly Mount[] => (origin.kind === "guest" ? origin.mounts : []);
 
 /** Whether it is at a cloud provider already, to be taken over and never made. */
-export const existsAtProvider = (origin: Origin): boolean => "exists" in origin && origin.exists;
+export const existsAtProvider = (origin: DeclaredOrigin): boolean =>
+  "exists" in origin && origin.exists === true;
+
+/** Whether somebody else has made it: it then had a life before the farm, and a host key of its own. */
+export const isMadeElsewhere = (origin: DeclaredOrigin): boolean =>
+  origin.kind === "vps" || origin.kind === "dedicated" || existsAtProvider(origin);
 
 export const hostSchema = z.strictObject({
   id,

@@ -46,6 +46,9 @@ const postgresqlSchema = z.strictObject({
   members: z.array(id).min(2, "a cluster needs two members: each write is on two machines"),
   /** A host with a vote and no data, which makes the number of votes odd. */
   witness: id.optional(),
+  /** While a witness is being replaced: the next one, which votes beside it; then the former one, whose vote is given up. */
+  nextWitness: id.optional(),
+  formerWitness: id.optional(),
   /** Hosts with a copy of the data that may be far away and late: for reading, and for when all members are lost. */
   replicas: z.array(id).default([]),
   /**

@@ -40,13 +40,13 @@ KbdInteractiveAuthentication no
 HostKey ${HOST_KEY}
 `;
 
-/**
- * The mark by which the agent knows a machine that was made for the farm; once for each machine, as the agent takes it
- * away. It must be there before SSH answers, so it can't wait for `runcmd`.
- */
+/** The mark by which the agent knows a machine that was made for the farm (src/host/agent/state.py). */
+export const FRESH = "/var/lib/farm/fresh";
+
+/** Once for each machine, as the agent takes it away. It must be there before SSH answers, so it can't wait for `runcmd`. */
 const MARK = [
   ...["cloud-init-per", "instance", "farm-fresh", "sh", "-c"],
-  "umask 077; mkdir -p /var/lib/farm && touch /var/lib/farm/fresh",
+  `umask 077; mkdir -p /var/lib/farm && touch ${FRESH}`,
 ] as const;
 
 /** What any machine is given: its SSH host key, and the keys (lines of .pub files) that root may log in with. */
@@ -71,7 +71,12 @@ export const administratorKeys = ({ administrators }: Inventory): string[] =>
   administrators.flatMap((administrator) => administrator.keys);
 
 /** What a machine of the farm is given. `atBoot` is one more line for the shell, run at every boot. */
-export function hostConfig(host: Host, inventory: Inventory, keys: Keys, atBoot?: string): CloudConfig {
+export function hostConfig(
+  host: Host,
+  inventory: Inventory,
+  keys: Pick<Keys, "sshHostKey">,
+  atBoot?: string,
+): CloudConfig {
   const bootcmd = [MARK, ...(atBoot === undefined ? [] : [atBoot])];
   return { bootcmd, ...firstContact(keys.sshHostKey(host.id), administratorKeys(inventory)) };
 }

@@ -1,6 +1,6 @@
 /** Asking the agent of one host, and understanding its answer. */
 import { AGENT } from "../host/agent.ts";
-import { FarmError } from "../shell/errors.ts";
+import { FarmError, Unreachable } from "../shell/errors.ts";
 import { lastLines } from "../twin/machines/run.ts";
 import type { Farm } from "./farm.ts";
 
@@ -22,7 +22,7 @@ export interface AskOptions {
 /** Why an answer is none. */
 function failure(host: string, code: number, said: { error?: string }, stderr: string): FarmError {
   if (code === UNREACHABLE)
-    return new FarmError(
+    return new Unreachable(
       `${host} gives no answer: ${lastLines(stderr, 2) || "the connection is lost"}`,
       "a change that was under way goes on without you; `history` shows how it ended",
     );

@@ -1,5 +1,6 @@
 /** The secret settings of a stack, which only the engine can read. */
 import { join } from "node:path";
+import type { ContaboCredentials } from "../machines/contabo/service.ts";
 import type { RobotCredentials } from "../machines/robot/service.ts";
 import { FarmError } from "../shell/errors.ts";
 import type { Settings } from "../shell/stack.ts";
@@ -56,17 +57,42 @@ export function engineSecrets(stack: string): Promise<Settings> {
 }
 
 /**
- * User and password of Hetzner Robot's web service for a stack. Throws a FarmError: as engineSecrets does, and with exit code 2
- * when they are not there.
+ * A secret setting that is several words with colons between them; only the last one may have colons itself. Throws a FarmError:
+ * as engineSecrets does, and with exit code 2, `source` and what to type when it is not there or has another form.
  */
+async function words(
+  stack: string,
+  name: string,
+  form: readonly string[],
+  source: string,
+): Promise<readonly string[]> {
+  const { [name]: value = "" } = await read(stack, [name]);
+  const parts = value.split(":");
+  const found = [...parts.slice(0, form.length - 1), parts.slice(form.length - 1).join(":")];
+  if (found.length === form.length && found.every((word) => word !== "")) return found;
+  throw new FarmError(
+    `farms:${name} of stack ${stack} ${value === "" ? "is missing" : `is not of the form ${form.join(":")}`}`,
+    `${source}, then: pulumi config set --stack ${stack} --secret farms:${name}, and type ${form.join(":")}`,
+    2,
+  );
+}
+
+/** User and password of Hetzner Robot's web service for a stack. Fails as `words` does. */
 export async function robotCredentials(stack: string): Promise<RobotCredentials> {
-  const { robot = "" } = await read(stack, ["robot"]);
-  const colon = robot.indexOf(":");
-  if (colon < 1 || colon === robot.length - 1)
-    throw new FarmError(
-      `farms:robot of stack ${stack} ${robot === "" ? "is missing" : "is not of the form USER:PASSWORD"}`,
-      `make a user in Robot (Settings, "Web service and app settings"), then: pulumi config set --stack ${stack} --secret farms:robot, and type USER:PASSWORD`,
-      2,
-    );
-  return { user: robot.slice(0, colon), password: robot.slice(colon + 1) };
+  const source = 'make a user in Robot (Settings, "Web service and app settings")';
+  const [user = "", password = ""] = await words(stack, "robot", ["USER", "PASSWORD"], source);
+  return { user, password };
+}
+
+/** What Contabo's API wants to know for a stack. Fails as `words` does. */
+export async function contaboCredentials(stack: string): Promise<ContaboCredentials> {
+  const form = ["CLIENT-ID", "CLIENT-SECRET", "API-USER", "API-PASSWORD"];
+  const source = "https://my.contabo.com/api/details has all four";
+  const [clientId = "", clientSecret = "", user = "", password = ""] = await words(
+    stack,
+    "contabo",
+    form,
+    source,
+  );
+  return { clientId, clientSecret, user, password };
 }

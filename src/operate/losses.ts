@@ -1,5 +1,6 @@
 /** What is lost with machines and their disks, and where it comes from again. */
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
+import { isMadeElsewhere, mountsOf } from "../inventory/machines.ts";
 import type { Cluster, Host, Inventory } from "../inventory/schema.ts";
 
 /** One thing that is on a host: what goes with it, and where it comes from again. */
@@ -16,6 +17,16 @@ function lossOfCluster(cluster: Cluster, id: string, gone: readonly string[]): L
     others.length > 0 ? `a full copy from ${others.join(" or ")}` : "a backup: there is no other copy";
   const vote = cluster.members.includes(id) ? " and its vote" : "";
   return { lost: `its copy of the data of ${cluster.id}${vote}`, back };
+}
+
+/** What the program knows nothing of, on a machine that was there before it. */
+function lossesOfBefore({ origin }: Host): Loss[] {
+  if (!isMadeElsewhere(origin)) return [];
+  const back =
+    origin.kind === "droplet" && origin.backups
+      ? "its provider's weekly backup, as far as it has them: look at that first"
+      : "nothing: save them first";
+  return [{ lost: "files, databases and services there that nobody has declared", back }];
 }
 
 /** All that a host has, in the order in which it comes back; `gone` are all that are lost together, itself among them. */
@@ -42,5 +53,10 @@ export function lossesOf(
     ...(edge.hosts.includes(host.id)
       ? [{ lost: "its way in for users, with its certificates", back: "certificates are made anew" }]
       : []),
+    ...mountsOf(host.origin).map(({ path }) => ({
+      lost: `its files in ${path}, with their snapshots`,
+      back: "a backup: there is no other copy",
+    })),
+    ...lossesOfBefore(host),
   ];
 }

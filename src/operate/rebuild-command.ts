@@ -1,6 +1,7 @@
-/** `farm rebuild`: telling by default, asking the server with --check, doing with --execute. */
+/** `farm rebuild`: telling by default, asking provider and server with --check, doing with --execute. */
 import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
+import { namedHost } from "./farm.ts";
 import { rebuildText } from "./rebuild.ts";
 
 export interface RebuildOptions {
@@ -22,6 +23,14 @@ export async function rebuild(id: string, options: RebuildOptions): Promise<numb
   const { inventory } = previewPlan(stack);
   if (!options.check && !options.execute) {
     process.stdout.write(rebuildText(inventory, id));
+    return 0;
+  }
+  if (namedHost({ inventory }, id).origin.kind === "vps") {
+    if (rescueKey !== undefined)
+      throw new FarmError(`--rescue-key is for whole servers, and ${id} is none`, "leave it out", 2);
+    const { check, execute } = await import("./reinstall/command.ts");
+    if (options.check) return check(stack, id);
+    await execute(stack, inventory, id, confirm ?? "");
     return 0;
   }
   const { check, execute } = await import("./install/command.ts");

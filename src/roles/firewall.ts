@@ -78,8 +78,7 @@ function metadataRules({ origin }: Host): string[] {
 function ruleset(input: FirewallInput): string {
   const indent = (rules: readonly string[]) => rules.map((rule) => `    ${rule}`).join("\n");
   const connects = unique(input.connects.flatMap((connect) => outputRule(input, connect)));
-  const { host, inventory, guests } = input;
-  const through = isHypervisor(host.origin) ? routerChains(inventory, host, guests) : NOTHING_THROUGH;
+  const { through, bridge } = betweenGuests(input);
   return `#!/usr/sbin/nft -f
 # Loading replaces our own table in one step and leaves other tables alone.
 table inet farm
@@ -110,7 +109,7 @@ ${indent([...metadataRules(input.host), ...connects])}
     counter name refused_out reject with icmpx admin-prohibited
   }
 }
-${isHypervisor(host.origin) ? bridgeTable(inventory, guests) : ""}`;
+${bridge}`;
 }
 
 const NOTHING_THROUGH = `
@@ -119,11 +118,21 @@ const NOTHING_THROUGH = `
   }
 `;
 
+/** What passes a host, by the chains of our table; and of a Proxmox host the table of its bridge, with how that goes. */
+function betweenGuests({ host, inventory, guests }: FirewallInput) {
+  if (!isHypervisor(host.origin)) return { through: NOTHING_THROUGH, bridge: "", stop: "" };
+  return {
+    through: routerChains(inventory, host, guests),
+    bridge: bridgeTable(inventory, guests),
+    stop: "ExecStop=-/usr/sbin/nft delete table bridge farm\n",
+  };
+}
+
 /**
  * Of its own beside Debian's nftables.service, whose every stop flushes all tables: also those of others, such as a rule
  * that somebody set by hand before us. When that one is restarted, so is this one, which then puts our table back.
  */
-const unitText = ({ host }: FirewallInput): string => `[Unit]
+const unitText = (input: FirewallInput): string => `[Unit]
 Description=Packet filter of the farm
 DefaultDependencies=no
 After=nftables.service
@@ -138,7 +147,7 @@ RemainAfterExit=yes
 ExecStart=/usr/sbin/nft -f ${RULES}
 ExecReload=/usr/sbin/nft -f ${RULES}
 ExecStop=-/usr/sbin/nft delete table inet farm
-${isHypervisor(host.origin) ? "ExecStop=-/usr/sbin/nft delete table bridge farm\n" : ""}ProtectSystem=full
+${betweenGuests(input).stop}ProtectSystem=full
 ProtectHome=yes
 
 [Install]

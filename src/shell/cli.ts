@@ -87,10 +87,13 @@ program
   .addOption(
     new Option(
       "--check",
-      "ask a whole server what it is made of and compare; exit code 1 if anything differs",
+      "ask a whole server what it is made of, or Contabo for a virtual one, and compare; exit code 1 if anything differs",
     ).conflicts("execute"),
   )
-  .option("--execute", "install Proxmox VE on a whole server, over all that is on its disks")
+  .option(
+    "--execute",
+    "install Proxmox VE on a whole server, or Debian on a virtual one of Contabo's, over all that is on it",
+  )
   .option("--confirm <host>", "its name once more; nothing is executed without")
   .option(
     "--rescue-key <line>",

@@ -14,3 +14,6 @@ export class FarmError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** A host to which there is no connection. */
+export class Unreachable extends FarmError {}

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { lastLines, type Result, type RunOptions, run } from "../twin/machines/run.ts";
-import { FarmError } from "./errors.ts";
+import { FarmError, Unreachable } from "./errors.ts";
 import { writeWhole } from "./files.ts";
 
 /** One end of a connection, in the words of the command provider's connection arguments. */
@@ -138,7 +138,7 @@ export class SshPool {
       const code = await silently([...command, ...master]);
       if (code !== 0) {
         const why = lastLines(readFileSync(log, "utf8"), 3);
-        throw new FarmError(`no SSH connection to ${target.host}: ${why || `ssh ended with ${code}`}`);
+        throw new Unreachable(`no SSH connection to ${target.host}: ${why || `ssh ended with ${code}`}`);
       }
     })();
     this.#open.set(target.host, opening);

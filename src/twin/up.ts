@@ -1,7 +1,7 @@
 /** `farm twin up`: from whatever is there to the declared farm, running and healthy. */
 import Table from "cli-table3";
 import { Listr, PRESET_TIMER } from "listr2";
-import { existsAtProvider, isHypervisor, isVm } from "../inventory/machines.ts";
+import { isHypervisor, isMadeElsewhere, isVm } from "../inventory/machines.ts";
 import type { Host } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
@@ -47,15 +47,11 @@ function refuseVms({ inventory: { hosts } }: TwinFarm): void {
     );
 }
 
-/** Whether a host is there before the program runs, whoever made it. */
-const existsBefore = ({ origin }: Host): boolean =>
-  origin.kind === "dedicated" || origin.kind === "vps" || existsAtProvider(origin);
-
 /** Servers that exist before the program runs, and whatever was made by earlier runs and is off. */
 async function bootMachines(farm: TwinFarm): Promise<string[]> {
   const known = listMachines(farm.stack);
   const first = farm.inventory.hosts.filter(
-    (host) => existsBefore(host) && !known.some((m) => m.name === host.id),
+    (host) => isMadeElsewhere(host.origin) && !known.some((m) => m.name === host.id),
   );
   const again = known.filter((m) => !m.running).map((m) => m.name);
   await Promise.all([

@@ -218,6 +218,28 @@ const refusedOfPostgres: [string, Change, RegExp][] = [
     /pg1 and pg3 are 180 ms apart, at most 100 ms are allowed/,
   ],
   [
+    "a next witness beside the present one, which makes four votes",
+    (farm) => {
+      postgres(farm).nextWitness = "web1";
+    },
+    /cluster postgresql has 4 votes \(pg1, pg2, pg3, web1\); a quorum needs an odd number/,
+  ],
+  [
+    "a next witness that is not heard in time",
+    (farm) => {
+      postgres(farm).nextWitness = "web1";
+      far(farm, "web1", 180);
+    },
+    /pg1 and web1 are 180 ms apart, at most 100 ms are allowed/,
+  ],
+  [
+    "a former witness that votes all the same",
+    (farm) => {
+      postgres(farm).formerWitness = "pg3";
+    },
+    /cluster postgresql names its member "pg3" twice/,
+  ],
+  [
     "a database name taken by two applications",
     (farm) => {
       farm.databases!.push({ ...farm.databases![0]!, id: "taiga" });

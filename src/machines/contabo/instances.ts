@@ -14,6 +14,8 @@ const instance = z.object({
   status: z.string(),
   region: z.string(),
   productId: z.string(),
+  /** Such as VPS S. */
+  productName: z.string(),
   imageId: z.string(),
   macAddress: z.string(),
   cpuCores: z.int(),
@@ -47,7 +49,7 @@ export type Image = z.output<typeof image>;
 export interface Reinstallation {
   readonly imageId: string;
   /** Ids of secrets with public keys, which may log in as the default user. */
-  readonly sshKeys: readonly number[];
+  readonly sshKeys?: readonly number[];
   /** For cloud-init, beginning with #cloud-config. */
   readonly userData?: string;
   /** The account with administrator's rights. */

@@ -3,10 +3,7 @@ import type { Inventory } from "../../inventory/schema.ts";
 import type { KeyPair } from "../../plan/keys.ts";
 import { HOST_KEY } from "../../roles/base.ts";
 import { PACKAGE_LINK, PACKAGE_SOURCE, packageSource } from "../../roles/hypervisor.ts";
-import { administratorKeys, firstContact } from "../user-data.ts";
-
-/** The mark by which the agent knows a machine that was made for the farm (src/host/agent/state.py). */
-export const FRESH = "/var/lib/farm/fresh";
+import { administratorKeys, FRESH, firstContact } from "../user-data.ts";
 
 const written = (path: string, mode: string, content: string): string =>
   `cat >${path} <<'END'\n${content.trimEnd()}\nEND\nchmod ${mode} ${path}`;

@@ -1,7 +1,8 @@
 /** The steps from a server, whatever runs on it, to Proxmox VE that waits for the program: in their order, as data. */
 import type { Host, Inventory } from "../../inventory/schema.ts";
+import type { Step } from "../install-step.ts";
+import { FRESH } from "../user-data.ts";
 import { answerFile } from "./answer.ts";
-import { FRESH } from "./first-boot.ts";
 import { ISO } from "./release.ts";
 import { AWAIT, FETCH, install, keep, PREPARE, RESTART, release, verify } from "./rescue-commands.ts";
 import { SURVEY } from "./survey.ts";
@@ -23,19 +24,6 @@ export const STEP_IDS = [
 
 export type StepId = (typeof STEP_IDS)[number];
 
-export interface Step {
-  readonly id: StepId;
-  readonly what: string;
-  /** Who does it. */
-  readonly where: "Robot" | "this computer" | "the rescue system" | "the installed system";
-  /** The calls or commands, as they are sent. */
-  readonly how: string;
-  /** What it stops or destroys; undefined where nothing is harmed. */
-  readonly harm?: string;
-  /** By what its end is known. */
-  readonly ends: string;
-}
-
 /** Stands in commands for what the server reports, or for secrets. */
 const UNKNOWN = { cidr: "PREFIX", gateway: "GATEWAY", mac: "MAC", passwordHash: "HASH" };
 
@@ -47,7 +35,7 @@ function answers(host: Host, inventory: Inventory): string {
  * All steps for a host. What only the server can tell stands there in capitals: the network's PREFIX, GATEWAY, the card's MAC
  * address; so does the password's HASH. `disks` are names under /dev/disk/by-id, or what stands for them.
  */
-export function stepsOf(host: Host, inventory: Inventory, disks: readonly [string, string]): Step[] {
+export function stepsOf(host: Host, inventory: Inventory, disks: readonly [string, string]): Step<StepId>[] {
   const names = [...disks];
   return [
     {

@@ -1,5 +1,4 @@
 /** `farm rebuild HOST --check` and `--execute`. */
-import { Listr, PRESET_TIMER } from "listr2";
 import { isHypervisor } from "../../inventory/machines.ts";
 import type { Inventory } from "../../inventory/schema.ts";
 import { checkConfirmation } from "../../machines/confirm.ts";
@@ -11,6 +10,7 @@ import { FarmError } from "../../shell/errors.ts";
 import { robotCredentials } from "../engine-secrets.ts";
 import { type Farm, namedHost, openFarm } from "../farm.ts";
 import { type Candidate, type Declared, Installation, surveyOf } from "./installation.ts";
+import { performSteps } from "./perform.ts";
 import { findServer, standing } from "./server.ts";
 import { realSite, type Site } from "./site.ts";
 
@@ -22,7 +22,7 @@ export function declaredHardware(inventory: Inventory, id: string) {
   const { origin } = host;
   if (origin.kind !== "dedicated" || !isHypervisor(origin))
     throw new FarmError(
-      `${id} is no server of ours that Proxmox VE is installed on`,
+      `${id} is no server that this program installs: only Proxmox hosts, and virtual servers of Contabo's`,
       `farm rebuild ${id} --stack ${inventory.stack} says what to do`,
       2,
     );
@@ -52,9 +52,6 @@ export function candidate(inventory: Inventory, id: string, confirm: string): Ca
   return { host, hardware: { ...hardware, disks } };
 }
 
-const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(0)} s`;
-const timer = { ...PRESET_TIMER, field: seconds };
-
 /** Does all steps in their order, and shows them; stops at the first that fails. */
 export async function perform(
   site: Site,
@@ -64,17 +61,7 @@ export async function perform(
   rescueKey?: string,
 ) {
   const installation = new Installation(site, declared, chosen, confirm, rescueKey);
-  const steps = stepsOf(chosen.host, declared.inventory, chosen.hardware.disks);
-  await new Listr(
-    steps.map(({ id, what, harm }) => ({
-      title: harm ? `${what} (destructive)` : what,
-      task: async (_, task) => {
-        const told = await installation.steps[id]();
-        if (told) task.title += `: ${told}`;
-      },
-    })),
-    { rendererOptions: { timer }, fallbackRenderer: "simple", fallbackRendererOptions: { timer } },
-  ).run();
+  await performSteps(stepsOf(chosen.host, declared.inventory, chosen.hardware.disks), installation.steps);
 }
 
 async function siteOf(farm: Farm, id: string): Promise<Site> {

@@ -2,7 +2,7 @@
 import type { Hardware } from "../../inventory/hardware.ts";
 import type { Host, Inventory } from "../../inventory/schema.ts";
 import { answerFile } from "../../machines/proxmox-install/answer.ts";
-import { FRESH, firstBoot } from "../../machines/proxmox-install/first-boot.ts";
+import { firstBoot } from "../../machines/proxmox-install/first-boot.ts";
 import { differences, reportLines } from "../../machines/proxmox-install/hardware.ts";
 import {
   AWAIT,
@@ -18,12 +18,15 @@ import {
 } from "../../machines/proxmox-install/rescue-commands.ts";
 import type { StepId } from "../../machines/proxmox-install/steps.ts";
 import { readSurvey, SURVEY, type Survey, uplinkOf } from "../../machines/proxmox-install/survey.ts";
+import { FRESH } from "../../machines/user-data.ts";
 import type { Keys } from "../../plan/keys.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { lastLines } from "../../twin/machines/run.ts";
-import { activateRescue, awaitServer, enterRescue } from "./rescue.ts";
+import type { Work } from "./perform.ts";
+import { activateRescue, enterRescue } from "./rescue.ts";
 import { findServer, type Standing, standing } from "./server.ts";
 import { NO_CONNECTION, type RunOptions, type Site } from "./site.ts";
+import { awaitServer } from "./wait.ts";
 
 /** Seconds for packages and 1.8 GB of ISO, at the slowest that is worth waiting for. */
 const FETCH_LIMIT = 1800;
@@ -53,8 +56,7 @@ export async function surveyOf(site: Site, hostKey: string): Promise<Survey> {
 
 /**
  * One attempt to install a host. `confirm` is the name that a person has typed for it: Robot compares it once more before a reset.
- * `rescueKey` is one that was read on the rescue system's console. Each step returns what to tell of it; every step may be run
- * again, and one that is done already does nothing.
+ * `rescueKey` is one that was read on the rescue system's console.
  */
 export class Installation {
   readonly #site: Site;
@@ -77,7 +79,7 @@ export class Installation {
     this.#rescueKey = rescueKey;
   }
 
-  readonly steps: Readonly<Record<StepId, () => Promise<string>>> = {
+  readonly steps: Work<StepId> = {
     find: () => this.#find(),
     rescue: () => this.#unless("rescue", () => this.#activate()),
     reset: () => this.#unless("rescue", () => this.#reset()),
@@ -237,15 +239,20 @@ export class Installation {
         "order a KVM console in Robot and look at its screen; Robot's rescue system still boots, and there zpool import -R /mnt rpool shows what was installed",
     };
     const command = `test -e ${FRESH} && zpool status -x rpool && pveversion`;
-    return awaitServer(this.#site, BOOT_WITHIN, late, async () => {
-      if ((await this.#site.shownKey()) !== this.#farmKey) return undefined;
-      const { code, stdout, stderr } = await this.#site.run(this.#farmKey, command, { limit: 60 });
-      if (code === NO_CONNECTION) return undefined;
-      if (code === 0 && stdout.includes("is healthy")) return lastLines(stdout, 1);
-      throw new FarmError(
-        `the installed system is not as it should be: ${lastLines(`${stdout}${stderr}`, 5)}`,
-        `log in and look: ssh root@${this.#candidate.host.address}`,
-      );
-    });
+    return awaitServer(
+      this.#site,
+      BOOT_WITHIN,
+      () => late,
+      async () => {
+        if ((await this.#site.shownKey()) !== this.#farmKey) return undefined;
+        const { code, stdout, stderr } = await this.#site.run(this.#farmKey, command, { limit: 60 });
+        if (code === NO_CONNECTION) return undefined;
+        if (code === 0 && stdout.includes("is healthy")) return lastLines(stdout, 1);
+        throw new FarmError(
+          `the installed system is not as it should be: ${lastLines(`${stdout}${stderr}`, 5)}`,
+          `log in and look: ssh root@${this.#candidate.host.address}`,
+        );
+      },
+    );
   }
 }

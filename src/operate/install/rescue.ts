@@ -2,11 +2,10 @@
 import type { Administrator } from "../../inventory/schema.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { fingerprint, type Site } from "./site.ts";
+import { awaitServer } from "./wait.ts";
 
 /** Seconds from a reset until the rescue system answers: firmware and network boot take one to three minutes. */
 const RESCUE_WITHIN = 600;
-/** Seconds between two looks at a server that boots. */
-const PAUSE = 5;
 
 /** Type and key of a line of a .pub file, without its comment. */
 const keyOf = (line: string): string => line.split(" ").slice(0, 2).join(" ");
@@ -54,22 +53,6 @@ export async function activateRescue(
   return host_key.map(({ key }) => key.fingerprint);
 }
 
-/** Looks every few seconds until something is there, at most `limit` seconds; `late` is the message then. */
-export async function awaitServer<T>(
-  { clock }: Pick<Site, "clock">,
-  limit: number,
-  late: { readonly message: string; readonly remedy: string },
-  look: () => Promise<T | undefined>,
-): Promise<T> {
-  const end = clock.now() + limit * 1000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (clock.now() >= end) throw new FarmError(`${late.message} after ${limit} s`, late.remedy);
-    await clock.sleep(PAUSE);
-  }
-}
-
 /** Waits until the server shows one of the keys and lets us in, and returns that host key. Throws a FarmError after 10 minutes. */
 export function enterRescue(site: Site, known: readonly string[]): Promise<string> {
   const late = {
@@ -77,10 +60,15 @@ export function enterRescue(site: Site, known: readonly string[]): Promise<strin
     remedy:
       "see that your SSH key is one of farms:administrators; if it does not boot at all, order a KVM console in Robot. Then run this again",
   };
-  return awaitServer(site, RESCUE_WITHIN, late, async () => {
-    const shown = await site.shownKey();
-    if (shown === undefined || !known.includes(fingerprint(shown))) return undefined;
-    const { code } = await site.run(shown, "true", { limit: 60 });
-    return code === 0 ? shown : undefined;
-  });
+  return awaitServer(
+    site,
+    RESCUE_WITHIN,
+    () => late,
+    async () => {
+      const shown = await site.shownKey();
+      if (shown === undefined || !known.includes(fingerprint(shown))) return undefined;
+      const { code } = await site.run(shown, "true", { limit: 60 });
+      return code === 0 ? shown : undefined;
+    },
+  );
 }

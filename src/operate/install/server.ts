@@ -1,9 +1,9 @@
 /** The server as Robot knows it, and what stands there now: asked anew by every run, remembered by none. */
-import { FRESH } from "../../machines/proxmox-install/first-boot.ts";
 import type { Server } from "../../machines/robot/servers.ts";
+import { FRESH } from "../../machines/user-data.ts";
 import { ServiceError } from "../../machines/web-service.ts";
 import { FarmError } from "../../shell/errors.ts";
-import { fingerprint, NO_CONNECTION, type Site } from "./site.ts";
+import { fingerprint, NO_CONNECTION, type Reach, type Site } from "./site.ts";
 
 /**
  * Finds a host's server at Robot by its address. Throws a FarmError when there is none, when Robot calls it otherwise (what is
@@ -30,15 +30,27 @@ export async function findServer({ robot }: Site, id: string, address: string): 
   return server;
 }
 
-/** What answers at the server's address. */
-export type Standing =
-  /** A system that this program has installed and that waits for `pulumi up`. */
+/** What answers at a machine's address. */
+export type OwnStanding =
+  /** A system that was made for the farm and waits for `pulumi up`. */
   | { readonly kind: "installed"; readonly hostKey: string }
-  | { readonly kind: "rescue"; readonly hostKey: string }
   /** A system of the farm's, in use. */
   | { readonly kind: "farm"; readonly hostKey: string }
   /** Something else, or nothing. */
   | { readonly kind: "other" };
+export type Standing = OwnStanding | { readonly kind: "rescue"; readonly hostKey: string };
+
+/** Whether it is the farm's own that stands there. `farmKey` is the host key by which the farm knows the machine. */
+export async function ownStanding(
+  reach: Reach,
+  farmKey: string,
+  shown: string | undefined,
+): Promise<OwnStanding> {
+  if (shown !== farmKey) return { kind: "other" };
+  const { code } = await reach.run(farmKey, `test -e ${FRESH}`, { limit: 60 });
+  if (code === NO_CONNECTION) return { kind: "other" };
+  return { kind: code === 0 ? "installed" : "farm", hostKey: farmKey };
+}
 
 async function rescueFingerprints({ robot }: Site, number: number): Promise<string[]> {
   try {
@@ -51,10 +63,7 @@ async function rescueFingerprints({ robot }: Site, number: number): Promise<stri
   }
 }
 
-/**
- * Looks what stands there. `farmKey` is the host key by which the farm knows the server; `rescueKey` is one that an administrator has
- * read on the rescue system's console.
- */
+/** As ownStanding, with the rescue system; `rescueKey` is one that an administrator has read on that one's console. */
 export async function standing(
   site: Site,
   number: number,
@@ -62,12 +71,7 @@ export async function standing(
   rescueKey?: string,
 ): Promise<Standing> {
   const shown = await site.shownKey();
-  if (shown === undefined) return { kind: "other" };
-  if (shown === farmKey) {
-    const { code } = await site.run(farmKey, `test -e ${FRESH}`, { limit: 60 });
-    if (code === NO_CONNECTION) return { kind: "other" };
-    return { kind: code === 0 ? "installed" : "farm", hostKey: farmKey };
-  }
+  if (shown === undefined || shown === farmKey) return ownStanding(site, farmKey, shown);
   const known = shown === rescueKey || (await rescueFingerprints(site, number)).includes(fingerprint(shown));
   return known ? { kind: "rescue", hostKey: shown } : { kind: "other" };
 }

@@ -1,4 +1,4 @@
-/** The world as an installation meets it: Robot, the server over SSH, time. Tests put stand-ins. */
+/** The world as an installation meets it: the provider, the machine over SSH, time. Tests put stand-ins. */
 import { createHash } from "node:crypto";
 import type { Robot } from "../../machines/robot/robot.ts";
 import type { Clock } from "../../machines/web-service.ts";
@@ -14,13 +14,18 @@ export interface RunOptions {
   readonly limit?: number;
 }
 
-export interface Site {
-  readonly robot: Robot;
+/** A machine over SSH, and time. */
+export interface Reach {
   readonly clock: Clock;
-  /** Runs a command on the server over a new connection that is pinned to a host key; code 255 where there is none. */
+  /** Runs a command on the machine over a new connection that is pinned to a host key; code 255 where there is none. */
   run(hostKey: string, command: string, options?: RunOptions): Promise<Result>;
-  /** The Ed25519 host key that the server shows just now, proven by nobody: "ssh-ed25519 AAAA…"; undefined if none answers. */
+  /** The Ed25519 host key that the machine shows just now, proven by nobody: "ssh-ed25519 AAAA…"; undefined if none answers. */
   shownKey(): Promise<string | undefined>;
+}
+
+/** A whole server at Hetzner. */
+export interface Site extends Reach {
+  readonly robot: Robot;
   /** A password as crypt(5) has it. */
   hash(password: string): Promise<string>;
 }
@@ -36,13 +41,20 @@ async function scan(address: string): Promise<string | undefined> {
   return /^\S+ (ssh-ed25519 \S+)$/m.exec(stdout)?.[1];
 }
 
-/** The real world. `target` is the way to the server, its host key aside. */
-export function realSite(robot: Robot, clock: Clock, ssh: SshPool, target: Target): Site {
+/** A real machine. `target` is the way to it, its host key aside. */
+export function realReach(clock: Clock, ssh: SshPool, target: Target): Reach {
   return {
-    robot,
     clock,
     run: (hostKey, command, options) => ssh.run({ ...target, hostKey }, command, { ...options, fresh: true }),
     shownKey: () => scan(target.host),
+  };
+}
+
+/** The real world. `target` as of realReach. */
+export function realSite(robot: Robot, clock: Clock, ssh: SshPool, target: Target): Site {
+  return {
+    ...realReach(clock, ssh, target),
+    robot,
     // The password goes by the input: arguments are for everybody to read.
     hash: async (password) =>
       (

@@ -1,4 +1,5 @@
 /** What a person does with a machine beside the declaration: its first contact, and its end. */
+import { isMadeElsewhere } from "../../inventory/machines.ts";
 import type { FarmDeclaration } from "../../inventory/schema.ts";
 import type { Draft } from "./first-host.ts";
 
@@ -7,31 +8,51 @@ type DeclaredHost = FarmDeclaration["hosts"][number];
 const hostNamed = (farm: FarmDeclaration, id: string): DeclaredHost | undefined =>
   farm.hosts.find((host) => host.id === id);
 
-/** Whether somebody else has made the machine: it then shows a host key of its own, and has had a life before the farm. */
-const isMadeElsewhere = ({ origin }: DeclaredHost): boolean =>
-  origin.kind === "vps" || origin.kind === "dedicated" || ("exists" in origin && origin.exists === true);
-
 /** Commands by which the farm first meets a machine that it did not make. */
-export function firstContact({ farm, settings }: Draft, id: string): string[] {
+export function firstContact({ farm, settings }: Draft, stack: string, id: string): string[] {
   const host = hostNamed(farm, id);
-  if (host === undefined || !isMadeElsewhere(host)) return [];
+  if (host === undefined || !isMadeElsewhere(host.origin)) return [];
   const adopted = (settings.adopt ?? []) as readonly string[];
   return [
+    ...(host.origin.kind === "vps"
+      ? [
+          `scripts/farm rebuild ${id} --stack ${stack} --execute --confirm ${id}: a new system, all that is on its disk is lost; or, to take over the one that is there:`,
+        ]
+      : []),
     ...(adopted.includes(id) ? [] : [`pulumi config set --path 'farms:adopt[${adopted.length}]' ${id}`]),
-    `scripts/farm bootstrap ${id} --host-key 'ssh-ed25519 …' (as its provider's console shows it)`,
+    `scripts/farm bootstrap ${id} --stack ${stack} --host-key 'ssh-ed25519 …' (as its provider's console shows it)`,
   ];
 }
 
-const PROTECTED: Readonly<Record<string, string>> = { droplet: "droplet", hcloud: "server" };
+/** The ends of the names of what is protected for a host, as its component has them (src/machines). */
+function protectedOf({ origin }: DeclaredHost): string {
+  switch (origin.kind) {
+    case "droplet":
+      return "droplet|address|firewall";
+    case "hcloud":
+      return "server|firewall";
+    // What has data in clusters is protected only as long as it is part of them.
+    case "guest":
+      return (origin.mounts ?? []).length > 0 ? "guest" : "";
+    default:
+      return "";
+  }
+}
 
-/** Commands without which the program does not remove a machine: what is at a cloud is protected. */
+/** Commands without which the program does not remove a machine: what is at a cloud, and what has files, is protected. */
 export function beforeRemoval(farm: FarmDeclaration, id: string): string[] {
   const host = hostNamed(farm, id);
-  const resource = host && PROTECTED[host.origin.kind];
-  if (resource === undefined) return [];
+  const kinds = host && protectedOf(host);
+  if (!host || !kinds) return [];
+  const { origin } = host;
   return [
-    `pulumi state unprotect "$(pulumi stack --show-urns | grep -o 'urn:.*::${id}-${resource}$')"`,
-    ...(host?.origin.kind === "hcloud" ? [`hcloud server disable-protection ${id} delete rebuild`] : []),
+    ...(origin.kind === "guest"
+      ? [
+          `save what is in ${(origin.mounts ?? []).map(({ path }) => path).join(", ")}; then on ${origin.parent}: pct shutdown ${origin.vmid}, pct set ${origin.vmid} --delete mp0 (and so each mount), then --delete unused0 destroys its files`,
+        ]
+      : []),
+    `pulumi state unprotect $(pulumi stack --show-urns | grep -oE 'urn:.*::${id}-(${kinds})$')`,
+    ...(origin.kind === "hcloud" ? [`hcloud server disable-protection ${id} delete rebuild`] : []),
   ];
 }
 

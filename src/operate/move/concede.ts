@@ -40,7 +40,8 @@ function asItWas(cluster: DeclaredCluster, { from, to }: Pair): DeclaredCluster 
   const members = back(cluster.members);
   if (cluster.software === "mariadb") return { ...cluster, members };
   const replicas = back(cluster.replicas ?? []).filter((id) => !members.includes(id));
-  return { ...cluster, members, replicas };
+  const { witness, nextWitness: _next, formerWitness: _former, ...others } = cluster;
+  return { ...others, members, replicas, ...(witness === undefined ? {} : { witness: back([witness])[0] }) };
 }
 
 /**

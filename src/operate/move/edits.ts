@@ -1,7 +1,7 @@
 /** The changes of a declaration by which one host takes over from another, each as data: nothing is written anywhere. */
 import { REDMINE_CONNECTIONS } from "../../inventory/check-application.ts";
 import type { FarmDeclaration } from "../../inventory/schema.ts";
-import { type DeclaredCluster, type Pair, partIn } from "./works.ts";
+import { type DeclaredCluster, hasData, type Pair, partIn } from "./works.ts";
 
 type DeclaredApplication = NonNullable<FarmDeclaration["applications"]>[number];
 /** Returns the same declaration, or one with a change. */
@@ -24,7 +24,7 @@ const withClusters = (
 export const join: Edit = (farm, pair) =>
   withClusters(farm, (cluster) => {
     const part = partIn(cluster, pair.from);
-    if (part === undefined || part === "witness" || partIn(cluster, pair.to) !== undefined) return cluster;
+    if (!hasData(part) || partIn(cluster, pair.to) !== undefined) return cluster;
     if (cluster.software === "mariadb") return { ...cluster, members: beside(cluster.members, pair) };
     const replicas = cluster.replicas ?? [];
     return {
@@ -56,36 +56,37 @@ export const serve: Edit = (farm, pair) => ({
     : {}),
 });
 
-/** Where `from` is a member of PostgreSQL and `to` a copy, `to` becomes one too. */
+/** Where `from` is a member of PostgreSQL and `to` a copy, `to` becomes one too; where it is a witness, `to` votes beside it. */
 export const vote: Edit = (farm, pair) =>
-  withClusters(farm, (cluster) =>
-    cluster.software === "postgresql" &&
-    partIn(cluster, pair.from) === "member" &&
-    partIn(cluster, pair.to) === "replica"
-      ? {
-          ...cluster,
-          members: beside(cluster.members, pair),
-          replicas: without(cluster.replicas ?? [], pair.to),
-        }
-      : cluster,
-  );
+  withClusters(farm, (cluster) => {
+    if (cluster.software !== "postgresql") return cluster;
+    const part = partIn(cluster, pair.to);
+    if (cluster.witness === pair.from && part === undefined) return { ...cluster, nextWitness: pair.to };
+    if (partIn(cluster, pair.from) !== "member" || part !== "replica") return cluster;
+    return {
+      ...cluster,
+      members: beside(cluster.members, pair),
+      replicas: without(cluster.replicas ?? [], pair.to),
+    };
+  });
 
 /**
- * Where both are members of PostgreSQL, `from` becomes a copy: the others go on hearing it while it gives up its vote. Who
- * leaves a cluster at once is cut off from those that are changed first.
+ * Where both are members of PostgreSQL, `from` becomes a copy, and where both vote without data a former witness: the others
+ * go on hearing it while it gives up its vote. Who leaves a cluster at once is cut off from those that are changed first.
  */
 export const resign: Edit = (farm, { from, to }) =>
-  withClusters(farm, (cluster) =>
-    cluster.software === "postgresql" &&
-    partIn(cluster, from) === "member" &&
-    partIn(cluster, to) === "member"
-      ? {
-          ...cluster,
-          members: without(cluster.members, from),
-          replicas: [...(cluster.replicas ?? []), from],
-        }
-      : cluster,
-  );
+  withClusters(farm, (cluster) => {
+    if (cluster.software !== "postgresql") return cluster;
+    const { nextWitness, ...others } = cluster;
+    if (cluster.witness === from && nextWitness === to)
+      return { ...others, witness: to, formerWitness: from };
+    if (partIn(cluster, from) !== "member" || partIn(cluster, to) !== "member") return cluster;
+    return {
+      ...cluster,
+      members: without(cluster.members, from),
+      replicas: [...(cluster.replicas ?? []), from],
+    };
+  });
 
 /** `from` serves nothing any more that `to` serves. */
 export const withdraw: Edit = (farm, { from, to }) => ({
@@ -100,11 +101,13 @@ export const withdraw: Edit = (farm, { from, to }) => ({
     : {}),
 });
 
-/** `from` leaves each cluster in which `to` has the same data. */
+/** `from` leaves each cluster in which `to` has the same data, or its vote. */
 export const leave: Edit = (farm, { from, to }) =>
   withClusters(farm, (cluster) => {
     if (partIn(cluster, from) === undefined || partIn(cluster, to) === undefined) return cluster;
     if (cluster.software === "mariadb") return { ...cluster, members: without(cluster.members, from) };
+    const { formerWitness, ...others } = cluster;
+    if (formerWitness === from) return others;
     return { ...cluster, replicas: without(cluster.replicas ?? [], from) };
   });
 

@@ -2,7 +2,7 @@
 import type { MemberState } from "../../clusters/kind.ts";
 import { partsOf } from "../../inventory/clusters.ts";
 import { hostPlan, type Plan } from "../../plan/plan.ts";
-import { FarmError } from "../../shell/errors.ts";
+import { FarmError, Unreachable } from "../../shell/errors.ts";
 import { askAgent } from "../ask-agent.ts";
 import { clusterStates } from "../cluster-state.ts";
 import type { Farm } from "../farm.ts";
@@ -12,6 +12,8 @@ export interface HostSeen {
   readonly host: string;
   /** Why it could not be asked. */
   readonly missed?: string;
+  /** Whether that is because it can't be reached. */
+  readonly isLost?: boolean;
   /** Whether it has what is declared now. */
   readonly upToDate: boolean;
   /** What its probes say that say no. */
@@ -52,7 +54,8 @@ async function see(farm: Farm, host: string): Promise<HostSeen> {
     return { host, upToDate: applied === hostPlan(farm.plan, host).sha256, unhealthy };
   } catch (error) {
     if (!(error instanceof FarmError)) throw error;
-    return { host, missed: error.message.replaceAll("\r", "").trim(), upToDate: false, unhealthy: [] };
+    const missed = error.message.replaceAll("\r", "").trim();
+    return { host, missed, isLost: error instanceof Unreachable, upToDate: false, unhealthy: [] };
   }
 }
 

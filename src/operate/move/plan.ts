@@ -14,7 +14,7 @@ import { withConcessions } from "./concede.ts";
 import { type Edit, join, leave, remove, resign, serve, vote, withdraw } from "./edits.ts";
 import { type Draft, settingsWithout, withFirstHost } from "./first-host.ts";
 import { tooEarly } from "./order.ts";
-import { type Pair, partIn, serves, type Works, worksOf } from "./works.ts";
+import { hasData, type Pair, partIn, serves, type Works, worksOf } from "./works.ts";
 import { linesToWrite, settingCommands } from "./write.ts";
 
 export type StepName = "declare" | "join" | "serve" | "vote" | "resign" | "withdraw" | "leave" | "remove";
@@ -67,6 +67,16 @@ function look(stack: string, draft: Draft): Looked {
 const postgresOf = ({ clusters = [] }: FarmDeclaration, id: string): string[] =>
   clusters.filter((c) => c.software === "postgresql" && partIn(c, id) === "member").map((c) => c.id);
 
+/** Clusters in which a host votes without data. */
+const witnessOf = ({ clusters = [] }: FarmDeclaration, id: string): string[] =>
+  clusters.filter((cluster) => partIn(cluster, id) === "witness").map((cluster) => cluster.id);
+
+/** What happens to members and to witnesses in one step, where there are any. */
+const both = (members: readonly string[], witnesses: readonly string[], of: readonly [string, string]) =>
+  [members, witnesses]
+    .flatMap((ids, index) => (ids.length > 0 ? [`${of[index]} ${listed(ids)}`] : []))
+    .join(", ");
+
 /** What a step is called that makes one declaration of another. */
 function titleOf(name: StepName, { from, to }: Pair, before: FarmDeclaration, farm: FarmDeclaration): string {
   const works = worksOf(farm, to);
@@ -79,9 +89,9 @@ function titleOf(name: StepName, { from, to }: Pair, before: FarmDeclaration, fa
     case "serve":
       return `${to} serves ${listed([...works.applications, ...(works.edge ? ["at the edge"] : [])])}`;
     case "vote":
-      return `${to} becomes a member of ${listed(postgresOf(farm, to))}`;
+      return `${to} ${both(postgresOf(farm, to), witnessOf(farm, to), ["becomes a member of", "votes in"])}`;
     case "resign":
-      return `${from} becomes a copy of ${listed(postgresOf(farm, to))}`;
+      return `${from} ${both(postgresOf(farm, to), witnessOf(farm, to), ["becomes a copy of", "gives up its vote in"])}`;
     case "withdraw":
       return `${from} serves nothing any more`;
     case "leave":
@@ -100,9 +110,10 @@ function isBehind(name: StepName, farm: FarmDeclaration, { from, to }: Pair): bo
   if (isGone && (name === "resign" || name === "withdraw" || name === "leave")) return false;
   const works = worksOf(farm, to);
   const parts = [...works.clusters.values()];
-  if (name === "join") return parts.length > 0;
-  if (name === "vote" || name === "resign") return postgresOf(farm, to).length > 0;
-  if (name === "leave") return parts.some((part) => part !== "witness");
+  if (name === "join") return parts.some(hasData);
+  if (name === "vote" || name === "resign")
+    return [...postgresOf(farm, to), ...witnessOf(farm, to)].length > 0;
+  if (name === "leave") return parts.length > 0;
   if (name === "serve" || name === "withdraw") return serves(works);
   return true;
 }
@@ -133,6 +144,7 @@ const wayOfUsers = ({ applications = [] }: FarmDeclaration, { from, to }: Pair):
 /** What only some steps say: commands before and after the program runs. */
 function commandsOf(
   name: StepName,
+  stack: string,
   before: Draft,
   draft: Draft,
   pair: Pair,
@@ -141,7 +153,7 @@ function commandsOf(
   const commands = settingCommands(before, draft);
   if (name === "declare")
     return {
-      commands: [...commands, ...firstContact(draft, to)],
+      commands: [...commands, ...firstContact(draft, stack, to)],
       afterwards: before.farm.hosts.some(({ id }) => id === to)
         ? []
         : [
@@ -199,7 +211,7 @@ function stepsIn(order: readonly StepName[], stack: string, start: Looked, pair:
     const [before, { draft }] = [present.draft, next];
     const title = titleOf(name, pair, before.farm, draft.farm);
     const write = linesToWrite(before.farm, draft.farm);
-    const step = { name, title, write, ...commandsOf(name, before, draft, pair), draft };
+    const step = { name, title, write, ...commandsOf(name, stack, before, draft, pair), draft };
     refuse(step, present, next, pair, known);
     if (write.length > 0 || isBehind(name, start.draft.farm, pair)) steps.push(step);
     present = next;
@@ -223,14 +235,6 @@ function refuseInput(farm: FarmDeclaration, stack: string, { from, to }: Pair): 
     throw new FarmError(
       `${from} carries ${listed(guests.map(({ id }) => id))}: a guest goes where its Proxmox host is`,
       "move each of them first",
-      2,
-    );
-  // Whoever leaves is cut off from those that are changed first. A vote that some do not hear lets no other one join etcd.
-  const votes = [...worksOf(farm, from).clusters].filter(([, part]) => part === "witness");
-  if (votes.length > 0)
-    throw new FarmError(
-      `${from} is the witness of ${listed(votes.map(([id]) => id))}: no other host can take that over by a change of the declaration yet`,
-      "let it stay where it is, or see README, PostgreSQL, for what is done when votes are off for good",
       2,
     );
 }

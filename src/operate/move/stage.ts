@@ -29,12 +29,17 @@ interface Outstanding {
 
 const listed = (names: readonly string[]): string => names.join(", ");
 
-function outstanding(inventory: Inventory, { hosts, clusters }: Observation): Outstanding {
+/** `lost` is the host that leaves, where it does not answer: nobody waits for what it might say. */
+function outstanding(
+  inventory: Inventory,
+  { hosts, clusters }: Observation,
+  lost: string | undefined,
+): Outstanding {
   const late = hosts.filter((h) => h.missed === undefined && !h.upToDate).map((h) => h.host);
   const behind = inventory.clusters.flatMap((cluster) => {
     const all = clusters.get(cluster.id) ?? [];
     return all
-      .filter((state) => !moveOf(cluster).inStep(state, cluster, all))
+      .filter((state) => state.host !== lost && !moveOf(cluster).inStep(state, cluster, all))
       .map((state) => `${state.host} is not in step in ${cluster.id}: ${stateText(state)}`);
   });
   // Its probes miss what it has left.
@@ -47,7 +52,7 @@ function outstanding(inventory: Inventory, { hosts, clusters }: Observation): Ou
   const unwell = hosts.filter(({ host }) => !retired.has(host));
   return {
     apply: [
-      ...hosts.flatMap((h) => (h.missed === undefined ? [] : [h.missed])),
+      ...hosts.flatMap((h) => (h.missed === undefined || h.host === lost ? [] : [h.missed])),
       ...(late.length > 0 ? [`not applied yet: ${listed(late)}`] : []),
     ],
     wait: [...unwell.flatMap((h) => h.unhealthy.map((why) => `${h.host}: ${why}`)), ...behind],
@@ -111,6 +116,13 @@ function obstacles(step: Step, inventory: Inventory, seen: Observation, pair: Pa
   }
 }
 
+/** What is said of a host that has to leave in order, and can't be reached. */
+const stuck = ({ from, stack }: Move): string =>
+  `${from} is declared and does not answer. pulumi up asks every declared host before it changes any, and a host changes only while the others of its clusters are there. Bring it back, or have it made anew under its name: farm rebuild ${from} --stack ${stack}; then this command again`;
+
+const unknown = (from: string): string =>
+  `${from} does not answer, so nobody can tell who is connected to it; be sure that it is off`;
+
 /** The step that is declared and not finished: the last one that has nothing to write, with what it lacks. */
 function unfinished(step: Step, { apply, wait }: Outstanding): Standing {
   const state = apply.length > 0 ? "next" : "waits";
@@ -125,14 +137,20 @@ export function standings(move: Move, inventory: Inventory, seen: Observation): 
   const { steps } = move;
   const first = steps.findIndex(({ write }) => write.length > 0);
   const due = first < 0 ? steps.length : first;
-  const open = outstanding(inventory, seen);
+  const lost = seen.hosts.find(({ host, isLost }) => host === move.from && isLost)?.host;
+  const open = outstanding(inventory, seen, lost);
   const isSettled = due === 0 || (open.apply.length === 0 && open.wait.length === 0);
-  const current = isSettled ? due : due - 1;
+  // By the declaration it does nothing any more: what is not applied yet, which it would stop, is applied with its removal.
+  const mayGo = steps[due]?.name === "remove" && open.wait.length === 0;
+  const current = isSettled || (lost !== undefined && mayGo) ? due : due - 1;
   return steps.map((step, index): Standing => {
     const declared = index < due;
     if (index < current) return { step, state: "done", declared, reasons: [] };
     if (index > current) return { step, state: "waits", declared, reasons: [`for step ${current + 1}`] };
+    if (lost !== undefined && steps[due]?.name !== "remove")
+      return { step, state: "waits", declared, reasons: [stuck(move)] };
     if (declared) return unfinished(step, open);
+    if (lost !== undefined) return { step, state: "next", declared, reasons: [unknown(lost)] };
     const reasons = obstacles(step, inventory, seen, move);
     return { step, state: reasons.length > 0 ? "waits" : "next", declared, reasons };
   });

@@ -8,8 +8,8 @@ export interface Pair {
 }
 
 export type DeclaredCluster = NonNullable<FarmDeclaration["clusters"]>[number];
-/** `member`: data and a vote; `replica`: data alone; `witness`: a vote alone. */
-export type Part = "member" | "replica" | "witness";
+/** `member`: data and a vote; `replica`: data alone; `witness`: a vote alone; `former witness`: one that gives it up. */
+export type Part = "member" | "replica" | "witness" | "former witness";
 
 export interface Works {
   /** The host's part, by cluster. */
@@ -25,8 +25,12 @@ export function partIn(cluster: DeclaredCluster, id: string): Part | undefined {
   if (cluster.members.includes(id)) return "member";
   if (cluster.software !== "postgresql") return undefined;
   if (cluster.replicas?.includes(id)) return "replica";
-  return cluster.witness === id ? "witness" : undefined;
+  if (cluster.witness === id || cluster.nextWitness === id) return "witness";
+  return cluster.formerWitness === id ? "former witness" : undefined;
 }
+
+/** Whether a part is one with data. */
+export const hasData = (part: Part | undefined): boolean => part === "member" || part === "replica";
 
 /** All that a host does. */
 export function worksOf(

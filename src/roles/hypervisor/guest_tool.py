@@ -1,4 +1,4 @@
-"""What guests of both kinds need: Proxmox's own programs, and settings and sizes as it writes them."""
+"""What the programs of a Proxmox host share: commands that must succeed, and guests' settings and sizes as Proxmox writes them."""
 import re
 import shutil
 import subprocess
@@ -13,10 +13,10 @@ DATASET = "rpool/data"
 
 
 def call(tool, *arguments, allowed=(0,)):
-    """Runs one of Proxmox's programs and returns the finished process; ends the program with its own words if it fails."""
+    """Runs a command, such as one of Proxmox's, and returns the finished process; ends the program with its own words if it fails."""
     done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode not in allowed:
-        sys.exit(f"{tool} {arguments[0]} {arguments[1]} failed: {(done.stderr or done.stdout).strip()}")
+        sys.exit(f"{' '.join(done.args[:3])} failed: {(done.stderr or done.stdout).strip()}")
     return done
 
 

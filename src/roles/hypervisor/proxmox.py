@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 
+from guest_tool import call
+
 SETTINGS = "/etc/farm/proxmox.json"
 SOURCES = "/etc/apt/sources.list.d"
 OWN_SOURCE = "/etc/farm/proxmox.sources"
@@ -30,11 +32,8 @@ SCRUB_DAYS = 36
 
 
 def run(*command):
-    """The output of a command; ends the program with the command's own words if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
+    """The output of a command that must succeed."""
+    return call(*command).stdout
 
 
 def is_active(unit):

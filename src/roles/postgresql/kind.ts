@@ -18,7 +18,7 @@ import {
   REST_PORT,
   WRITER_PORT,
 } from "./ports.ts";
-import { postgresWitness } from "./witness.ts";
+import { formerWitness, postgresWitness } from "./witness.ts";
 
 /** A host with the data, as Patroni's `GET /patroni` and `GET /cluster` tell of it. */
 interface Told {
@@ -67,6 +67,7 @@ export const postgresql: ClusterKind = {
   part(context, declared) {
     const cluster = postgres(declared);
     const plays = partOf(context.host, cluster);
+    if (plays === "former") return [formerWitness(context, cluster)];
     return [
       ...(plays === "witness"
         ? [postgresWitness(context, cluster)]

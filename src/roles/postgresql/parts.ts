@@ -3,8 +3,8 @@ import { dataHostsOf, votersOf } from "../../inventory/clusters.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { Cluster, Host, Inventory, PostgresCluster } from "../../inventory/schema.ts";
 
-/** `member`: data and a vote; `replica`: data alone, perhaps far away; `witness`: a vote alone. */
-export type Part = "member" | "replica" | "witness";
+/** `member`: data and a vote; `replica`: data alone, perhaps far away; `witness`: a vote alone; `former`: one that gives it up. */
+export type Part = "member" | "replica" | "witness" | "former";
 
 /** The cluster as one of PostgreSQL. Throws where the program has sent another kind here. */
 export function postgres(cluster: Cluster): PostgresCluster {
@@ -22,8 +22,12 @@ export const voters = (inventory: Inventory, cluster: Cluster): Host[] => named(
 export const dataHosts = (inventory: Inventory, cluster: Cluster): Host[] =>
   named(inventory, dataHostsOf(cluster));
 
+/** Whether a part is one with data. */
+export const hasData = (part: Part): boolean => part === "member" || part === "replica";
+
 /** What a host does in a cluster that it is part of. */
 export function partOf(host: Host, cluster: PostgresCluster): Part {
   if (cluster.members.includes(host.id)) return "member";
-  return cluster.replicas.includes(host.id) ? "replica" : "witness";
+  if (cluster.replicas.includes(host.id)) return "replica";
+  return cluster.formerWitness === host.id ? "former" : "witness";
 }

@@ -7,7 +7,7 @@ import { listener } from "../listener.ts";
 import type { RoleContext } from "../role.ts";
 import { patroniPassword, SERVICE_FILE } from "./accounts.ts";
 import { dynamicConfig, memberMark, OPERATOR } from "./config.ts";
-import { dataHosts, partOf, voters } from "./parts.ts";
+import { dataHosts, hasData, partOf, voters } from "./parts.ts";
 import { ETCD_CLIENT_PORT, ETCD_PEER_PORT, REST_PORT, WRITER_PORT } from "./ports.ts";
 import { initdb } from "./version.ts";
 
@@ -56,13 +56,14 @@ function programConfig(context: RoleContext, cluster: PostgresCluster): string {
     cluster: cluster.id,
     name: host.id,
     address: host.mesh,
-    part,
+    // Who has given up its vote knows as much as one that votes alone, and asks as much.
+    part: hasData(part) ? part : "witness",
     votes: addresses(voters(inventory, cluster)),
     members: addresses(data.filter((h) => cluster.members.includes(h.id))),
     replicas: addresses(data.filter((h) => cluster.replicas.includes(h.id))),
     ports: { state: REST_PORT, writer: WRITER_PORT, vote: ETCD_CLIENT_PORT, peer: ETCD_PEER_PORT },
   };
-  if (part === "witness") return `${JSON.stringify(common, undefined, 2)}\n`;
+  if (!hasData(part)) return `${JSON.stringify(common, undefined, 2)}\n`;
   const server = {
     version: cluster.version,
     initdb: initdb(cluster.version),
@@ -91,10 +92,9 @@ export function program(context: RoleContext, cluster: PostgresCluster): Contrib
     files: [
       file(PROGRAM_CONFIG, programConfig(context, cluster), {
         mode: "0600",
-        validate:
-          partOf(context.host, cluster) === "witness"
-            ? ""
-            : `${NO_OTHER_DATA}${cluster.version === 15 ? ` && ${NOT_BACK}` : ""}`,
+        validate: hasData(partOf(context.host, cluster))
+          ? `${NO_OTHER_DATA}${cluster.version === 15 ? ` && ${NOT_BACK}` : ""}`
+          : "",
       }),
       ...programFiles,
     ],

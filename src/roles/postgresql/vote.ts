@@ -5,7 +5,7 @@ import { partsOf } from "../../inventory/clusters.ts";
 import type { Host, PostgresCluster } from "../../inventory/schema.ts";
 import { MESH_INTERFACE } from "../mesh.ts";
 import type { RoleContext } from "../role.ts";
-import { dataHosts } from "./parts.ts";
+import { dataHosts, partOf } from "./parts.ts";
 import { ETCD_CLIENT_PORT, ETCD_PEER_PORT, WRITER_PORT } from "./ports.ts";
 import { FOLDER, shipped } from "./program.ts";
 
@@ -38,7 +38,9 @@ ETCD_SNAPSHOT_COUNT=10000
 
 /**
  * A vote, without probe and gate: those are one for all that a host does in the cluster. A far copy has all of it but does
- * not vote: the day it is promoted, nothing has to be fetched or opened, and the next votes can join it.
+ * not vote: the day it is promoted, nothing has to be fetched or opened, and the next votes can join it. Nor does a former
+ * witness, whom the others go on hearing until each has been changed: most often it leads them, and who is cut off from the
+ * leader has none.
  */
 export function vote({ inventory, host }: RoleContext, cluster: PostgresCluster): Contribution {
   const service = "etcd";
@@ -50,7 +52,9 @@ export function vote({ inventory, host }: RoleContext, cluster: PostgresCluster)
     port,
     to: { kind: "host", host: target.id },
   });
-  const idle = cluster.replicas.includes(host.id);
+  const part = partOf(host, cluster);
+  const idle = part === "replica" || part === "former";
+  const when = part === "replica" ? "once promoted" : "until the others have taken its vote out";
   return {
     role: `postgresql ${cluster.id}`,
     packages: ["etcd-server", "etcd-client"],
@@ -66,7 +70,7 @@ export function vote({ inventory, host }: RoleContext, cluster: PostgresCluster)
     listens: [ETCD_CLIENT_PORT, ETCD_PEER_PORT].map(
       (port): ListenState => ({
         ...{ service, protocol: "tcp", port, reach: "mesh" },
-        ...(idle ? { when: "once promoted" } : {}),
+        ...(idle ? { when } : {}),
       }),
     ),
     connects: [

@@ -1,51 +1,16 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
-import { Contabo } from "../../../src/machines/contabo/contabo.ts";
+import type { Contabo } from "../../../src/machines/contabo/contabo.ts";
 import { ServiceError } from "../../../src/machines/web-service.ts";
-import { failure, idleClock, type Loopback, loopback, type Reply, recorded } from "./loopback.ts";
+import { CREDENTIALS, RECORDED, setUp } from "./contabo-service.ts";
+import { failure, type Loopback, type Reply } from "./loopback.ts";
 
-const RECORDED = recorded("contabo");
 const TOKEN_PATH = "/auth/realms/contabo/protocol/openid-connect/token";
-const CREDENTIALS = {
-  clientId: "INT-12345",
-  clientSecret: "cl1ent-s3cret",
-  user: "admin@example.org",
-  password: "p&ss w0rd",
-};
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const INSTANCE = "/v1/compute/instances/100";
 const SNAPSHOT = `${INSTANCE}/snapshots/snap1628603855`;
 const PAGE = "?page=1&size=100";
 const USER_DATA = "#cloud-config\nwrite_files: [{ content: t0p-s3cret }]";
-
-interface Setting {
-  contabo: Contabo;
-  service: Loopback;
-  /** Token requests: token-1 is answered first. */
-  logIns: Loopback;
-  clock: ReturnType<typeof idleClock>;
-}
-
-/** Contabo on this machine: `replies` by what is asked, each list in its order, and the recorded answers otherwise. */
-async function setUp(t: TestContext, replies: Record<string, Reply[]> = {}): Promise<Setting> {
-  const service = await loopback(t, ({ method, path }) => {
-    const ours = replies[`${method} ${path}`];
-    const next = ours && ours.length > 1 ? ours.shift() : ours?.[0];
-    const answer = RECORDED[`${method} ${path.split("?")[0]}`];
-    return next ?? (answer ? { body: answer } : { status: 204, body: "" });
-  });
-  const logIns = await loopback(
-    t,
-    () =>
-      replies.token?.shift() ?? {
-        body: { ...(RECORDED["POST token"] as object), access_token: `token-${logIns.seen.length}` },
-      },
-  );
-  const clock = idleClock();
-  const place = { clock, timeLimit: 5 };
-  const places = { api: { ...place, url: service.url }, tokens: { ...place, url: logIns.url } };
-  return { contabo: new Contabo(CREDENTIALS, places), service, logIns, clock };
-}
 
 type Asked = readonly [request: string, body?: unknown];
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, beforeEach } from "node:test";
-import { engineSecrets, robotCredentials } from "../../../src/operate/engine-secrets.ts";
+import { contaboCredentials, engineSecrets, robotCredentials } from "../../../src/operate/engine-secrets.ts";
 import { openFarm } from "../../../src/operate/farm.ts";
 
 const path = process.env.PATH;
@@ -61,6 +61,35 @@ test("Robot's user and password are one secret of the stack", async () => {
   });
   pulumiIs("echo '{}'");
   await assert.rejects(robotCredentials("lab"), { message: /farms:robot of stack lab is missing/ });
+});
+
+test("Contabo's four words are one secret of the stack, and only the last may have colons", async () => {
+  const answers = (value: string) =>
+    pulumiIs(`echo '{ "farms:contabo": { "value": "${value}", "secret": true } }'`);
+  answers("INT-1:client:admin@example.org:pass:word");
+  assert.deepEqual(await contaboCredentials("prod"), {
+    clientId: "INT-1",
+    clientSecret: "client",
+    user: "admin@example.org",
+    password: "pass:word",
+  });
+  for (const value of ["INT-1:tell-nobody:admin@example.org", "INT-1::admin@example.org:tell-nobody"]) {
+    answers(value);
+    await assert.rejects(contaboCredentials("prod"), (error: Error & { exitCode?: number }) => {
+      assert.match(
+        error.message,
+        /of stack prod is not of the form CLIENT-ID:CLIENT-SECRET:API-USER:API-PASSWORD/,
+      );
+      assert.doesNotMatch(`${error.stack}`, /tell-nobody/);
+      return error.exitCode === 2;
+    });
+  }
+  pulumiIs("echo '{}'");
+  await assert.rejects(contaboCredentials("prod"), {
+    message: /farms:contabo of stack prod is missing/,
+    remedy:
+      /my\.contabo\.com\/api\/details has all four, then: pulumi config set --stack prod --secret farms:contabo/,
+  });
 });
 
 test("an engine that refuses is quoted, but for what it may have printed of the secrets", async () => {

@@ -12,6 +12,7 @@ import { failure } from "../machines/loopback.ts";
 import { CREDENTIALS } from "../machines/robot-service.ts";
 import { DISKS, lab, zhelezo } from "../machines/zhelezo.ts";
 import { HASH, keys, RESCUE_KEY, type Setting, type StandIn, standIn } from "./install-server.ts";
+import { printed } from "./printed.ts";
 
 const inventory = lab();
 const install = ({ site }: StandIn, confirm = "zhelezo1", rescueKey?: string) =>
@@ -22,26 +23,6 @@ const deeds = ({ done }: StandIn) => done.filter((each) => !each.endsWith("?"));
 const TO_RESCUE = ["POST /key", "POST /boot/321/rescue", "POST /reset/321"];
 const IN_RESCUE = ["fetch", "keep answers", "keep first-boot", "prepare", "release", "install", "await"];
 const OUT = ["verify", "restart"];
-
-/** What is printed while something runs. The test runner's own reports, which are no strings, go on to where they belong. */
-async function printed(work: () => Promise<unknown>): Promise<string> {
-  const parts: string[] = [];
-  const undo = [process.stdout, process.stderr].map((stream) => {
-    const write = stream.write;
-    const kept = (...args: Parameters<typeof write>) =>
-      typeof args[0] === "string" ? parts.push(args[0]) > 0 : write.apply(stream, args);
-    stream.write = kept as typeof write;
-    return () => {
-      stream.write = write;
-    };
-  });
-  try {
-    await work();
-  } finally {
-    for (const each of undo) each();
-  }
-  return parts.join("");
-}
 
 async function refused(t: TestContext, setting: Setting, confirm?: string) {
   const server = await standIn(t, setting);
@@ -129,7 +110,7 @@ test("without its name, or the names of its disks, nothing begins", () => {
   );
   assert.match(
     refusal(() => candidate(inventory, "db1", "db1")),
-    /db1 is no server of ours that Proxmox VE/,
+    /db1 is no server that this program installs/,
   );
   assert.equal(candidate(inventory, "zhelezo1", "zhelezo1").host.id, "zhelezo1");
 });

@@ -1,52 +1,12 @@
 /** What is said at each stage of a move, of what is declared and what the hosts say. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { MemberState } from "../../../src/clusters/kind.ts";
-import { dataHostsOf, partsOf } from "../../../src/inventory/clusters.ts";
-import { loadInventory } from "../../../src/inventory/load.ts";
-import type { Inventory } from "../../../src/inventory/schema.ts";
 import type { Draft } from "../../../src/operate/move/first-host.ts";
-import { type Observation, sessionsIn } from "../../../src/operate/move/observe.ts";
+import { sessionsIn } from "../../../src/operate/move/observe.ts";
 import { planMove } from "../../../src/operate/move/plan.ts";
-import { standings } from "../../../src/operate/move/stage.ts";
-import { exitCode, printMove } from "../../../src/operate/move/view.ts";
 import type { Pair } from "../../../src/operate/move/works.ts";
 import { labDraft, prodDraft, singapore } from "./move-drafts.ts";
-
-/** What the hosts of a farm say when all is applied and well, and `from` has no sessions; changed by a test. */
-function well(inventory: Inventory, pair: Pair, writer: Readonly<Record<string, string>> = {}): Observation {
-  const state = (cluster: Inventory["clusters"][number], host: string): MemberState => {
-    const nothing = { host, committed: 1, lag: null, writer: writer[cluster.id] === host };
-    if (cluster.software === "mariadb")
-      return { ...nothing, status: "Primary", state: "Synced", size: cluster.members.length };
-    const copies = dataHostsOf(cluster);
-    if (!copies.includes(host)) return { ...nothing, status: "vote", state: "healthy", size: null };
-    return { ...nothing, status: "replica", state: "streaming", size: copies.length, lag: 0 };
-  };
-  const parts = inventory.clusters.filter((c) => [pair.from, pair.to].some((id) => partsOf(c).includes(id)));
-  return {
-    hosts: inventory.hosts.map(({ id }) => ({ host: id, upToDate: true, unhealthy: [] })),
-    clusters: new Map(parts.map((c) => [c.id, partsOf(c).map((id) => state(c, id))])),
-    sessions: inventory.hosts.some(({ id }) => id === pair.from) ? [] : undefined,
-  };
-}
-
-/** What is printed of a draft when the hosts say `seen`, and the exit code. */
-function told(
-  stack: string,
-  draft: Draft,
-  pair: Pair,
-  change: (seen: Observation) => Observation = (s) => s,
-) {
-  const inventory = loadInventory(stack, draft.farm, draft.settings);
-  const plan = planMove(stack, draft, pair);
-  const found = standings(
-    plan,
-    inventory,
-    change(well(inventory, pair, { mariadb: "db2", postgresql: "pg1" })),
-  );
-  return { text: printMove(plan, found), code: exitCode(found), plan };
-}
+import { told } from "./move-told.ts";
 
 describe("each stage, St. Louis to Singapore", () => {
   const pair = { from: "contabo-stl1", to: "sgp1" };
@@ -62,7 +22,7 @@ describe("each stage, St. Louis to Singapore", () => {
     assert.match(text, /contabo-stl1 does: postgresql \(replica\), edge\nsgp1 is not declared/);
     assert.match(
       text,
-      /1\. NEXT {3}sgp1 is declared, and does nothing yet\n +in stacks\/prod\.ts, add a host: \{ id: "sgp1", site: "contabo-stl", .*price: .*\n +pulumi config set --path 'farms:addresses\.sgp1' ADDRESS\n +pulumi config set --path 'farms:adopt\[0\]' sgp1\n +scripts\/farm bootstrap sgp1 --host-key/,
+      /1\. NEXT {3}sgp1 is declared, and does nothing yet\n +in stacks\/prod\.ts, add a host: \{ id: "sgp1", site: "contabo-stl", .*price: .*\n +pulumi config set --path 'farms:addresses\.sgp1' ADDRESS\n +scripts\/farm rebuild sgp1 --stack prod --execute --confirm sgp1: a new system.*\n +pulumi config set --path 'farms:adopt\[0\]' sgp1\n +scripts\/farm bootstrap sgp1 --stack prod --host-key/,
     );
     assert.deepEqual(lines(text).slice(1), [
       "2. waits  sgp1 joins postgresql",
@@ -90,7 +50,7 @@ describe("each stage, St. Louis to Singapore", () => {
     assert.equal(code, 1);
     assert.match(
       text,
-      /1\. NEXT .*\n +no SSH connection to 192\.0\.2\.54: \\x1b\[1mno.*\n.*farms:adopt.*\n +scripts\/farm bootstrap sgp1.*\n +pulumi up; then this command again\n2\. waits/,
+      /1\. NEXT .*\n +no SSH connection to 192\.0\.2\.54: \\x1b\[1mno.*\n.*farm rebuild sgp1.*\n.*farms:adopt.*\n +scripts\/farm bootstrap sgp1.*\n +pulumi up; then this command again\n2\. waits/,
     );
   });
 

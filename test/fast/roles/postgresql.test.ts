@@ -12,7 +12,7 @@ import { dynamicConfig, memberMark } from "../../../src/roles/postgresql/config.
 import { postgresData } from "../../../src/roles/postgresql/member.ts";
 import { connectionsOf, sizes } from "../../../src/roles/postgresql/sizes.ts";
 import { sound, TIMINGS, timingFlaws } from "../../../src/roles/postgresql/timings.ts";
-import { postgresWitness } from "../../../src/roles/postgresql/witness.ts";
+import { formerWitness, postgresWitness } from "../../../src/roles/postgresql/witness.ts";
 import type { RoleContext } from "../../../src/roles/role.ts";
 
 const ids = ["pg1", "pg2", "pg3", "pg4", "web1", "web2"];
@@ -201,6 +201,32 @@ test("who comes in, from where: the data hosts and the nodes of an application a
     'host "tasks" +tasks 10.80.0.15/32 scram-sha-256',
     'host "tasks" +tasks 10.80.0.16/32 scram-sha-256',
   ]);
+});
+
+test("a former witness is heard and hears, and neither votes nor is asked for anything", () => {
+  const moving: PostgresCluster = { ...cluster, witness: "web1", formerWitness: "pg3" };
+  const given = { ...inventory, clusters: [moving] };
+  const on = (id: string) => ({ ...context(id), inventory: given });
+  const former = formerWitness(on("pg3"), moving);
+  assert.deepEqual(
+    former.units?.map(({ name, state, enabled }) => [name, state, enabled]),
+    [["etcd.service", "masked", false]],
+  );
+  assert.deepEqual([former.gates, former.probes], [undefined, undefined]);
+  assert.deepEqual(JSON.parse(text(former, "cluster.json")).votes, {
+    pg1: "10.80.0.11",
+    pg2: "10.80.0.12",
+    web1: "10.80.0.15",
+  });
+  const parts = new Map(
+    partsOf(moving).map((id) => {
+      const plays = id === "pg3" ? formerWitness : id === "web1" ? postgresWitness : postgresData;
+      return [id, [plays(on(id), moving)]];
+    }),
+  );
+  const flows = findFlows(parts).map((f) => `${f.from}>${f.to}:${f.port}`);
+  for (const other of ["pg1", "pg2", "web1"])
+    for (const flow of [`pg3>${other}:2380`, `${other}>pg3:2380`]) assert(flows.includes(flow), flow);
 });
 
 test("passwords are for root and postgres alone, and the witness has none", () => {

@@ -1,0 +1,26 @@
+/** Steps of an installation, done one after the other and shown. */
+import { Listr, PRESET_TIMER } from "listr2";
+import type { Step } from "../../machines/install-step.ts";
+
+/** What a step does; it returns what to tell of it. Every one may be run again, and one that is done already does nothing. */
+export type Work<Id extends string> = Readonly<Record<Id, () => Promise<string>>>;
+
+const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(0)} s`;
+const timer = { ...PRESET_TIMER, field: seconds };
+
+/** Does all steps in their order, and shows them; stops at the first that fails. */
+export async function performSteps<Id extends string>(
+  steps: readonly Step<Id>[],
+  work: Work<Id>,
+): Promise<void> {
+  await new Listr(
+    steps.map(({ id, what, harm }) => ({
+      title: harm ? `${what} (destructive)` : what,
+      task: async (_, task) => {
+        const told = await work[id]();
+        if (told) task.title += `: ${told}`;
+      },
+    })),
+    { rendererOptions: { timer }, fallbackRenderer: "simple", fallbackRendererOptions: { timer } },
+  ).run();
+}
