@@ -1,9 +1,15 @@
-/** What can be told from an IPv4 address by itself. */
-import { BlockList } from "node:net";
+/** What can be told from an address by itself. */
+import { BlockList, isIPv6, SocketAddress } from "node:net";
 
 /** Whether nobody routes it between sites (RFC 1918). */
 export const isPrivate = (address: string): boolean =>
   /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address);
+
+/** An IPv6 address in its one short form (RFC 5952), by which two can be compared. The text is known to be one. */
+export const canonical6 = (address: string): string => new SocketAddress({ address, family: "ipv6" }).address;
+
+/** Whether an IPv6 address, in its short form, is one that nobody routes between sites (RFC 4193, fc00::/7). */
+export const isUniqueLocal = (address: string): boolean => /^f[cd]/.test(address);
 
 /** The address that an interface has in a network, as `ip address` writes it: 10.90.0.1/24. */
 export interface InterfaceAddress {
@@ -15,7 +21,26 @@ export const written = ({ address, prefixLength }: InterfaceAddress): string => 
 
 /** Whether an address belongs to the network of an interface. */
 export function isIn(address: string, network: InterfaceAddress): boolean {
+  const family = isIPv6(network.address) ? "ipv6" : "ipv4";
   const list = new BlockList();
-  list.addSubnet(network.address, network.prefixLength);
-  return list.check(address);
+  list.addSubnet(network.address, network.prefixLength, family);
+  return isIPv6(address) === (family === "ipv6") && list.check(address, family);
+}
+
+/** A MAC address that is administered locally (RFC 8948: 02), made of an IPv4 address: no two have one. */
+export function macOf(ipv4: string): string {
+  const bytes = [0x02, 0xfa, ...ipv4.split(".").map(Number)];
+  return bytes.map((byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join(":");
+}
+
+/** The address of its link that an interface gives itself by its MAC address (RFC 4291, appendix A). */
+export function linkLocalOf(mac: string): string {
+  const [first = 0, ...rest] = mac.split(":").map((byte) => Number.parseInt(byte, 16));
+  const bytes = [first ^ 0x02, ...rest.slice(0, 2), 0xff, 0xfe, ...rest.slice(2)];
+  const groups =
+    bytes
+      .map((byte) => byte.toString(16).padStart(2, "0"))
+      .join("")
+      .match(/.{4}/g) ?? [];
+  return canonical6(`fe80::${groups.join(":")}`);
 }

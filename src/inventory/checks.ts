@@ -4,6 +4,7 @@ import { checkClouds } from "./check-clouds.ts";
 import { checkDatabases } from "./check-databases.ts";
 import { checkGuestNetworks } from "./check-guest-networks.ts";
 import { checkHosts } from "./check-hosts.ts";
+import { checkIpv6 } from "./check-ipv6.ts";
 import { checkClusters } from "./check-placement.ts";
 import { doubles } from "./doubles.ts";
 import type { Inventory, StackConfig } from "./schema.ts";
@@ -106,6 +107,7 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkAddresses(inventory, config),
     ...checkHosts(inventory),
     ...checkGuestNetworks(inventory, config),
+    ...checkIpv6(inventory, config),
     ...checkClouds(inventory),
     ...checkClusters(inventory),
     ...checkDatabases(inventory),

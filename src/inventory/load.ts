@@ -128,8 +128,10 @@ function read(stack: string, declaration: FarmDeclaration, config: unknown): Unc
   const hosts: Host[] = farm.hosts.map((host) => ({
     ...host,
     address: settings.addresses[host.id] ?? "",
+    address6: settings.addresses6[host.id],
     failureDomain: failureDomain(host),
     guestNetwork: settings.guestNetworks[host.id],
+    guestNetwork6: settings.guestNetworks6[host.id],
     machine: machineOf(farm, host),
     share: Math.floor(host.memory / Math.max(1, works(farm, host.id))),
   }));

@@ -14,11 +14,12 @@ import { openTwin, requireRoot, resourceFolder, type TwinFarm } from "./farm.ts"
 import { awaitHealth, type HostHealth } from "./health.ts";
 import { ensureImage } from "./machines/image.ts";
 import { lockStack } from "./machines/lock.ts";
-import { boot, bootAgain, listMachines } from "./machines/machine.ts";
+import { boot, bootAgain, listMachines, type MachineSpec, storedSpec } from "./machines/machine.ts";
 import { openNetwork } from "./machines/network.ts";
 import { startPackageProxy } from "./machines/packages.ts";
 import { pctBinds, servePct } from "./machines/pct.ts";
 import { ensurePrerequisites } from "./machines/prerequisites.ts";
+import { readdress } from "./machines/readdress.ts";
 import { differences, TWIN_RANGE } from "./settings.ts";
 
 /** Seconds from the program's end until every probe says yes; a cluster cut off at once comes back in 40. */
@@ -51,12 +52,22 @@ function refuseVms({ inventory: { hosts } }: TwinFarm): void {
 const existsBefore = ({ origin }: Host): boolean =>
   origin.kind === "dedicated" || origin.kind === "vps" || existsAtProvider(origin);
 
+/** Part of a machine's specification. */
+const part6 = ({ address6 }: Host): Pick<MachineSpec, "address6"> =>
+  address6 === undefined ? {} : { address6 };
+
+/** Gives a server that is there the IPv6 address that it has got since, as its provider does; a guest gets it from its host. */
+async function readdressServer(stack: string, host: Host): Promise<void> {
+  const { address6, ...rest } = storedSpec(stack, host.id);
+  if (address6 !== host.address6) await readdress(stack, { ...rest, ...part6(host) });
+}
+
 /** Servers that exist before the program runs, and whatever was made by earlier runs and is off. */
 async function bootMachines(farm: TwinFarm): Promise<string[]> {
   const known = listMachines(farm.stack);
-  const first = farm.inventory.hosts.filter(
-    (host) => existsBefore(host) && !known.some((m) => m.name === host.id),
-  );
+  const servers = farm.inventory.hosts.filter(existsBefore);
+  const first = servers.filter((host) => !known.some((m) => m.name === host.id));
+  for (const host of servers) if (!first.includes(host)) await readdressServer(farm.stack, host);
   const again = known.filter((m) => !m.running).map((m) => m.name);
   await Promise.all([
     ...first.map((host) =>
@@ -64,6 +75,7 @@ async function bootMachines(farm: TwinFarm): Promise<string[]> {
         name: host.id,
         address: host.address,
         prefixLength: Number(TWIN_RANGE.split("/")[1]),
+        ...part6(host),
         diskBytes: Math.min(host.disk, MOST_DISK),
         hostKey: farm.keys.sshHostKey(host.id),
         authorizedKeys: farm.inventory.administrators.flatMap((a) => a.keys),

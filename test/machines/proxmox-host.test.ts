@@ -6,13 +6,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agent.ts";
+import { canonical6, macOf } from "../../src/inventory/addresses.ts";
 import { loadInventory } from "../../src/inventory/load.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { type HostPlan, hostPlan, makePlan } from "../../src/plan/plan.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import type { Lock } from "../../src/twin/machines/lock.ts";
 import { boot } from "../../src/twin/machines/machine.ts";
-import { BRIDGE, controllerAddress, inNamespace, runInNamespace } from "../../src/twin/machines/network.ts";
+import {
+  address6Of,
+  BRIDGE,
+  controllerAddress,
+  inNamespace,
+  runInNamespace,
+} from "../../src/twin/machines/network.ts";
 import { proxyAddress } from "../../src/twin/machines/packages.ts";
 import { must, waitUntil } from "../../src/twin/machines/run.ts";
 import { PRICE } from "../fast/farms.ts";
@@ -23,16 +30,36 @@ import { proxmoxSettings } from "./proxmox-settings.ts";
 const STACK = "proxmox-host-test";
 const RANGE = "10.97.0.0/24";
 const OUTSIDE = controllerAddress(RANGE);
-const HOST = { id: "metal1", address: "10.97.0.11" };
+const OUTSIDE6 = address6Of(RANGE, 0, 1);
+const HOST = { id: "metal1", address: "10.97.0.11", address6: address6Of(RANGE, 0, 11) };
 const GATEWAY = "10.91.7.1";
-/** The third has an address that is routed to its host, from the range for measurements (RFC 2544). */
+/** The subnet that is routed to the host. */
+const SUBNET = 7;
+const GATEWAY6 = address6Of(RANGE, SUBNET, 1);
+/**
+ * The first has no IPv6. The third has an IPv4 address that is routed to its host, from the range for measurements (RFC 2544),
+ * and takes users' requests.
+ */
 const GUESTS = [
-  { id: "db1", vmid: 101, address: "10.91.7.11" },
-  { id: "db2", vmid: 102, address: "10.91.7.12" },
-  { id: "db3", vmid: 103, address: "198.18.0.50" },
+  { id: "db1", vmid: 101, address: "10.91.7.11", mesh: "10.80.7.20", address6: undefined },
+  {
+    id: "db2",
+    vmid: 102,
+    address: "10.91.7.12",
+    mesh: "10.80.7.21",
+    address6: address6Of(RANGE, SUBNET, 12),
+  },
+  {
+    id: "db3",
+    vmid: 103,
+    address: "198.18.0.50",
+    mesh: "10.80.7.22",
+    address6: address6Of(RANGE, SUBNET, 50),
+  },
 ];
 const [db1, db2, db3] = GUESTS as [Guest, Guest, Guest];
 type Guest = (typeof GUESTS)[number];
+const ipv6Of = ({ address6 = "" }: Guest): string => address6;
 
 const keys = deriveKeys(PREVIEW_MASTER_KEY, "metal", {});
 
@@ -49,8 +76,8 @@ function planned(publicKey: string): HostPlan {
           ...{ id: HOST.id, site: "here", mesh: "10.80.7.10", memory: "32 GB", disk: "1 TB", price: PRICE },
           origin: { kind: "dedicated", hypervisor: "proxmox", cores: 8 },
         },
-        ...GUESTS.map(({ id, vmid }, index) => ({
-          ...{ id, site: "here", mesh: `10.80.7.${20 + index}`, memory: "1 GB", disk: "5 GB" },
+        ...GUESTS.map(({ id, vmid, mesh }) => ({
+          ...{ id, site: "here", mesh, memory: "1 GB", disk: "5 GB" },
           origin: { kind: "guest" as const, parent: HOST.id, vmid },
         })),
       ],
@@ -60,8 +87,13 @@ function planned(publicKey: string): HostPlan {
           members: GUESTS.map(({ id }) => id),
         },
       ],
+      edge: { hosts: [db3.id] },
     },
     {
+      addresses6: Object.fromEntries(
+        [HOST, ...GUESTS].flatMap(({ id, address6 }) => (address6 ? [[id, address6]] : [])),
+      ),
+      guestNetworks6: { [HOST.id]: `${GATEWAY6}/64` },
       addresses: Object.fromEntries([HOST, ...GUESTS].map(({ id, address }) => [id, address])),
       guestNetworks: { [HOST.id]: `${GATEWAY}/24` },
       administrators: [{ name: "olga", languages: ["ru"], keys: [publicKey] }],
@@ -80,30 +112,49 @@ async function sh(script: string, input = ""): Promise<string> {
 }
 
 /** What Proxmox does when a guest starts: its interface is put on the bridge, by the name that Proxmox gives it. */
-const plugIn = ({ id, vmid, address }: Guest): string => `
+const plugIn = ({ id, vmid, mesh, address, address6 }: Guest): string => `
 ip netns add ${id}
-ip link add veth${vmid}i0 type veth peer name eth0 netns ${id}
+ip link add veth${vmid}i0 type veth peer name eth0 address ${macOf(mesh)} netns ${id}
 ip link set veth${vmid}i0 master vmbr1 up
 ip -n ${id} address add ${address}/${address.startsWith("10.") ? 24 : 32} dev eth0
 ip -n ${id} link set lo up
 ip -n ${id} link set eth0 up
 ip -n ${id} route add ${GATEWAY} dev eth0 2>/dev/null || true
-ip -n ${id} route add default via ${GATEWAY} dev eth0`;
+ip -n ${id} route add default via ${GATEWAY} dev eth0
+${address6 === undefined ? "" : `ip -n ${id} address add ${address6}/64 dev eth0\nip -n ${id} route add default via ${GATEWAY6} dev eth0`}`;
+
+type Protocol = "TCP" | "UDP" | "TCP6" | "UDP6";
 
 /** Says to whoever calls from which address it is called, until the test ends. */
-function mirror(argv: readonly string[], protocol: "TCP" | "UDP", port: number) {
+function mirror(argv: readonly string[], protocol: Protocol, port: number) {
   const listen = `${protocol}-LISTEN:${port},fork,reuseaddr`;
   const [command = "", ...rest] = [...argv, "socat", "-U", listen, "SYSTEM:echo $SOCAT_PEERADDR"];
   return spawn(command, rest, { stdio: "ignore" });
 }
 
-/** What a guest hears when it calls; the error where it hears nothing. */
-async function call(guest: Guest, protocol: "TCP" | "UDP", address: string, port: number): Promise<string> {
-  const socat = `socat -t 3 -T 3 - ${protocol}:${address}:${port},${protocol === "TCP" ? "connect-timeout=2" : "shut-none"}`;
-  const { stdout, stderr } = await inMachine(STACK, HOST.id, [
-    ...["sh", "-c", `echo | timeout 5 ip netns exec ${guest.id} ${socat}`],
-  ]);
+/** A command that calls and prints what it hears. */
+const calling = (protocol: Protocol, address: string, port: number): string =>
+  `socat -t 3 -T 3 - ${protocol}:${address.includes(":") ? `[${address}]` : address}:${port},${protocol.startsWith("TCP") ? "connect-timeout=2" : "shut-none"}`;
+
+/** What was heard, an IPv6 address in its short form; the error where nothing was. */
+function heard({ stdout, stderr }: { stdout: string; stderr: string }): string {
+  const [, address] = /^\[(.*)\]$/.exec(stdout.trim()) ?? [];
+  if (address !== undefined) return canonical6(address);
   return stdout.trim() || stderr.trim().split(": ").at(-1) || "silence";
+}
+
+/** What a guest hears when it calls. */
+async function call(guest: Guest, protocol: Protocol, address: string, port: number): Promise<string> {
+  const socat = calling(protocol, address, port);
+  return heard(
+    await inMachine(STACK, HOST.id, ["sh", "-c", `echo | timeout 5 ip netns exec ${guest.id} ${socat}`]),
+  );
+}
+
+/** What somebody outside hears when they call. */
+async function callFromOutside(protocol: Protocol, address: string, port: number): Promise<string> {
+  const script = `echo | timeout 5 ${calling(protocol, address, port)}`;
+  return heard(await runInNamespace(STACK, ["sh", "-c", script]));
 }
 
 describe("a Proxmox host", { skip: withoutRoot }, () => {
@@ -128,7 +179,8 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
     await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
     const publicKey = readFileSync(join(folder, "key.pub"), "utf8").trim();
     const hostKey = keys.sshHostKey(HOST.id);
-    const machine = { name: HOST.id, address: HOST.address, prefixLength: 24, diskBytes: 3 * 2 ** 30 };
+    const { id: name, address, address6 } = HOST;
+    const machine = { name, address, address6, prefixLength: 24, diskBytes: 3 * 2 ** 30 };
     await boot(STACK, { ...machine, hostKey, authorizedKeys: [publicKey], fresh: true });
     await sh(INSTALL_AGENT, agentText);
     plan = planned(publicKey);
@@ -137,7 +189,13 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
     await must("find the routed address", [
       ...inNamespace(STACK, ["ip", "route", "add", `${db3.address}/32`, "via", HOST.address]),
     ]);
+    await must("find the routed network", [
+      ...inNamespace(STACK, [
+        ...["ip", "route", "add", `${address6Of(RANGE, SUBNET, 0)}/64`, "via", HOST.address6],
+      ]),
+    ]);
     for (const port of [53, 8080]) mirrors.push(mirror(inNamespace(STACK, []), "TCP", port));
+    mirrors.push(mirror(inNamespace(STACK, []), "UDP6", 123), mirror(inNamespace(STACK, []), "TCP6", 8081));
   });
 
   after(async () => {
@@ -158,6 +216,11 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
       10,
       () => "vmbr1 has no address",
     );
+    await waitUntil(
+      async () => (await sh("ip -6 -brief address show vmbr1 -tentative")).includes(` ${GATEWAY6}/64 `),
+      10,
+      () => "vmbr1 has no IPv6 address",
+    );
     assert.equal(
       await sh("ls /sys/class/net/vmbr1/brif"),
       GUESTS.map(({ vmid }) => `veth${vmid}i0`).join("\n"),
@@ -175,6 +238,22 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
     const before = await refused();
     for (const guest of [db1, db3]) assert.match(await call(guest, "TCP", OUTSIDE, 8080), /No route to host/);
     assert.equal((await refused()) - before, 2);
+  });
+
+  test("IPv6: what a guest declares passes under its own address, in and out, and nothing else does", async () => {
+    assert.equal(await call(db3, "UDP6", OUTSIDE6, 123), ipv6Of(db3));
+    assert.match(await call(db3, "TCP6", OUTSIDE6, 8081), /Permission denied/);
+    assert.match(await call(db1, "UDP6", OUTSIDE6, 123), /unreachable/);
+    await sh(`for port in 80 22; do
+systemd-run -q nsenter --net=/run/netns/${db3.id} socat -U TCP6-LISTEN:$port,fork 'SYSTEM:echo $SOCAT_PEERADDR'; done`);
+    await waitUntil(
+      async () => (await call(db3, "TCP6", "::1", 22)) === "::1",
+      10,
+      () => "db3 does not listen",
+    );
+    assert.equal(await callFromOutside("TCP6", ipv6Of(db3), 80), OUTSIDE6);
+    assert.match(await callFromOutside("TCP6", ipv6Of(db3), 22), /Permission denied/);
+    assert.match(await callFromOutside("TCP6", ipv6Of(db2), 80), /Permission denied/);
   });
 
   test("guests of one host reach each other as declared, and no further", async () => {
@@ -199,11 +278,43 @@ systemd-run -q ${inside.join(" ")} socat -U TCP-LISTEN:3306,fork 'SYSTEM:echo $S
       ]);
     assert.equal((await from(db1.address)).code, 0);
     assert.notEqual((await from(foreign)).code, 0);
+    await sh(`ip -n ${db1.id} link set eth0 address 02:FA:00:00:00:01`);
+    assert.notEqual((await from(db1.address)).code, 0);
+    await sh(`ip -n ${db1.id} link set eth0 address ${macOf(db1.mesh)}`);
+    assert.equal((await from(db1.address)).code, 0);
+  });
+
+  test("IPv6: a guest is heard under its own address alone, and is no neighbour by another's", async () => {
+    const foreign = address6Of(RANGE, SUBNET, 99);
+    const ping = (guest: Guest, address: string) =>
+      inMachine(STACK, HOST.id, [
+        ...["ip", "netns", "exec", guest.id, "ping", "-c", "1", "-W", "1", "-I", address, GATEWAY6],
+      ]);
+    const has = (guest: Guest, address: string) =>
+      sh(`ip -n ${guest.id} address add ${address}/64 dev eth0 nodad`);
+    await has(db3, foreign);
+    assert.equal((await ping(db3, ipv6Of(db3))).code, 0);
+    assert.notEqual((await ping(db3, foreign)).code, 0);
+    await has(db1, foreign);
+    assert.notEqual((await ping(db1, foreign)).code, 0, "db1 has no IPv6");
+
+    // db2 says that it is db3, and db3 is off.
+    const taken = ipv6Of(db3);
+    await has(db2, taken);
+    await sh(`systemd-run -q nsenter --net=/run/netns/${db2.id} socat -U TCP6-LISTEN:80,fork 'SYSTEM:echo db2'
+ip link set veth${db3.vmid}i0 down; ip -6 neigh flush dev vmbr1`);
+    assert.doesNotMatch(await callFromOutside("TCP6", taken, 80), /db2|:/);
+    await sh(`ip -n ${db2.id} address del ${taken}/64 dev eth0; ip link set veth${db3.vmid}i0 up`);
+    await waitUntil(
+      async () => (await callFromOutside("TCP6", taken, 80)) === OUTSIDE6,
+      15,
+      () => "db3 is not back",
+    );
   });
 
   test("nobody outside calls a guest, or sees its MAC address", async () => {
     await must("know a way", inNamespace(STACK, ["ip", "route", "add", "10.91.7.0/24", "via", HOST.address]));
-    for (const { address } of [db2, db3]) {
+    for (const address of [db2, db3].flatMap((guest) => [guest.address, ipv6Of(guest)])) {
       const { stdout, code } = await runInNamespace(STACK, [
         ...["timeout", "2", "bash", "-c", `</dev/tcp/${address}/3306`],
       ]);

@@ -19,6 +19,17 @@ done
 systemctl daemon-reload
 cat >'/run/t/zpool status -j'`;
 
+/** As Proxmox VE's installer writes it, but that no card is part of the bridge. */
+const INTERFACES = `auto vmbr0
+iface vmbr0 inet static
+	address 10.97.9.1/24
+	bridge-ports none
+	bridge-stp off
+	bridge-fd 0
+
+source /etc/network/interfaces.d/*
+`;
+
 const answer = (command: string, text: string): string => `printf '%b' '${text}' >'/run/t/${command}'`;
 const scrubbed = (daysAgo: number): string =>
   JSON.stringify({
@@ -56,6 +67,22 @@ export function proxmoxSettings(sh: Shell): void {
       );
       assert.equal(sources.match(/Enabled: no/g)?.length, 1);
       assert.match(await sh("cat /run/t/calls"), /zfs set compression=on rpool/);
+    });
+
+    test("the host's own IPv6 address comes up on the outside bridge, by ifupdown2, and nothing else is touched", async () => {
+      await sh(
+        `DEBIAN_FRONTEND=noninteractive apt-get -qqy install --no-install-recommends ifupdown2 >/dev/null
+cat >/etc/network/interfaces
+ifup vmbr0
+systemctl restart farm-proxmox.service`,
+        INTERFACES,
+      );
+      const own = await sh("sed -n 's/.*address //p' /etc/network/interfaces.d/60-farm");
+      assert.match(await sh("ip -brief address show vmbr0"), new RegExp(` 10\\.97\\.9\\.1/24 .*${own}`));
+      assert.match(await sh("ip -6 route show default"), /^default via fe80::1 dev vmbr0 /);
+      await sh(`ip -6 address del ${own}/128 dev vmbr0; systemctl restart farm-proxmox.service`);
+      assert.match(await sh("ip -6 -brief address show vmbr0"), new RegExp(own));
+      await sh("ifdown vmbr0; rm /etc/network/interfaces");
     });
 
     test("what needs a person is said: disks, scrubs, second factors, guests on the wrong bridge", async () => {
