@@ -19,6 +19,17 @@ export interface InterfaceAddress {
 
 export const written = ({ address, prefixLength }: InterfaceAddress): string => `${address}/${prefixLength}`;
 
+/** The network of an interface with an IPv4 address, as `ip route` takes it: 10.90.0.0/24. */
+export function networkOf({ address, prefixLength }: InterfaceAddress): string {
+  const number = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  const first = number - (number % 2 ** (32 - prefixLength));
+  return `${[24, 16, 8, 0].map((shift) => (first >>> shift) & 255).join(".")}/${prefixLength}`;
+}
+
+/** Whether the networks of two interfaces have an address in common. */
+export const overlap = (one: InterfaceAddress, other: InterfaceAddress): boolean =>
+  isIn(one.address, other) || isIn(other.address, one);
+
 /** Whether an address belongs to the network of an interface. */
 export function isIn(address: string, network: InterfaceAddress): boolean {
   const family = isIPv6(network.address) ? "ipv6" : "ipv4";

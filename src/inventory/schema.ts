@@ -162,6 +162,8 @@ export const configSchema = z.strictObject({
   addresses6: z.record(id, ipv6).default({}),
   /** By Proxmox host, its own address in the IPv6 network that is routed to it, in which its guests get theirs. */
   guestNetworks6: z.record(id, interfaceAddress6).default({}),
+  /** By host, its address in the network of the vSwitch that it is on. */
+  vSwitchAddresses: z.record(id, interfaceAddress).default({}),
   administrators: z.array(administratorSchema).min(1),
   /** HTTP proxy through which hosts fetch packages; without it they reach the mirrors directly. */
   packageProxy: z
@@ -211,6 +213,10 @@ export interface Host extends z.output<typeof hostSchema> {
   readonly guestNetwork: InterfaceAddress | undefined;
   /** The same for IPv6, in which nothing is translated. */
   readonly guestNetwork6: InterfaceAddress | undefined;
+  /** The vSwitch that the physical machine is on, by the number of its VLAN; its guests are reached over it. */
+  readonly vSwitch: number | undefined;
+  /** Its own address there; guests have none. */
+  readonly vSwitchAddress: InterfaceAddress | undefined;
   /** Which machine it is on: 1 until `machine/HOST`, or that of its Proxmox host, is raised in `generations`. */
   readonly machine: number;
 }

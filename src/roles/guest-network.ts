@@ -9,12 +9,15 @@ import { isPrivate, linkLocalOf, macOf, written } from "../inventory/addresses.t
 import { guestsOf } from "../inventory/capacity.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
-import { calledAt, sourcesOf } from "../inventory/underlay.ts";
+import { calledAt, overVSwitch, sourcesOf } from "../inventory/underlay.ts";
 import type { Flow } from "../plan/flows.ts";
 
 /** Proxmox VE's installer makes it with the outside interface in it. */
 export const OUTSIDE_BRIDGE = "vmbr0";
 export const GUEST_BRIDGE = "vmbr1";
+
+/** The interface of a Proxmox host on its vSwitch: the VLAN on the outside bridge, which has the network card's own MAC address. */
+export const vSwitchInterface = ({ vSwitch }: Host): string => `${OUTSIDE_BRIDGE}.${vSwitch}`;
 
 /** What one guest declares of its traffic. */
 export interface GuestTraffic {
@@ -70,24 +73,26 @@ function calledBy({ address, address6 }: Host): string[] {
   return all.map((to) => `oifname "${GUEST_BRIDGE}" ${to}`);
 }
 
-/** Ways in to a guest: its ports that are open to the world, and what hosts beyond its own have declared. */
+/** Ways in to a guest: its ports that are open to the world, and what hosts that can call it from beyond its own have declared. */
 function inward(inventory: Inventory, { guest, world, incoming }: GuestTraffic): string[] {
-  const open = calledBy(guest).flatMap((to) =>
-    world.map(({ protocol, port }) => `${to} ${protocol} dport ${port} accept comment "${guest.id}"`),
-  );
-  if (isPrivate(guest.address)) return open;
   const to = `oifname "${GUEST_BRIDGE}" ip daddr ${guest.address}`;
   return [
-    ...open,
+    ...calledBy(guest).flatMap((way) =>
+      world.map(({ protocol, port }) => `${way} ${protocol} dport ${port} accept comment "${guest.id}"`),
+    ),
     ...incoming
       .map((flow) => ({ flow, sender: hostOf(inventory, flow.from) }))
-      .filter(({ sender }) => !isBeside(guest, sender))
-      .map(
-        ({ flow, sender }) =>
-          `${to} ip saddr { ${sourcesOf(inventory, sender, guest).join(", ")} } ${flow.protocol} dport ${flow.port} accept comment "${guest.id}: ${flow.service}"`,
-      ),
+      .filter(({ sender }) => !isBeside(guest, sender) && calledAt(sender, guest) !== undefined)
+      .map(({ flow, sender }) => {
+        const from = overVSwitch(sender, guest) ? `iifname "${vSwitchInterface(guest)}" ` : "";
+        return `${from}${to} ip saddr { ${sourcesOf(inventory, sender, guest).join(", ")} } ${flow.protocol} dport ${flow.port} accept comment "${guest.id}: ${flow.service}"`;
+      }),
   ];
 }
+
+/** Where nothing is translated: among the guests, and on the way to those behind the same vSwitch. */
+const inside = (host: Host): string =>
+  host.vSwitch === undefined ? `"${GUEST_BRIDGE}"` : `{ "${GUEST_BRIDGE}", "${vSwitchInterface(host)}" }`;
 
 const unique = (rules: readonly string[]): string[] => [...new Set(rules)].sort();
 const lines = (rules: readonly string[], indent: string): string =>
@@ -107,7 +112,7 @@ export function routerChains(inventory: Inventory, host: Host, guests: readonly 
   ]);
   const network = host.guestNetwork && written(host.guestNetwork);
   const out = network
-    ? [`iifname "${GUEST_BRIDGE}" oifname != "${GUEST_BRIDGE}" ip saddr ${network} masquerade`]
+    ? [`iifname "${GUEST_BRIDGE}" oifname != ${inside(host)} ip saddr ${network} masquerade`]
     : [];
   return `
   counter refused_through { }

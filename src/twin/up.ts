@@ -1,8 +1,9 @@
 /** `farm twin up`: from whatever is there to the declared farm, running and healthy. */
 import Table from "cli-table3";
 import { Listr, PRESET_TIMER } from "listr2";
+import { vSwitchMembers } from "../inventory/check-vswitches.ts";
 import { existsAtProvider, isHypervisor, isVm } from "../inventory/machines.ts";
-import type { Host } from "../inventory/schema.ts";
+import type { Host, Inventory } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
@@ -46,6 +47,18 @@ function refuseVms({ inventory: { hosts } }: TwinFarm): void {
       'try the rest with type: "lxc" in its origin',
       2,
     );
+}
+
+/** Guests of all Proxmox hosts are in one network here, so that there is nothing for a vSwitch between two of them to do. */
+function refuseVSwitches({ hosts }: Inventory): void {
+  const joined = Map.groupBy(vSwitchMembers({ hosts }), ({ vSwitch }) => vSwitch);
+  for (const [vlan, members] of joined)
+    if (members.length > 1)
+      throw new FarmError(
+        `${members.map(({ id }) => id).join(", ")}: declared on vSwitch ${vlan}, and the twin has one network for all guests`,
+        "try the rest without vSwitch in their origins",
+        2,
+      );
 }
 
 /** Whether a host is there before the program runs, whoever made it. */
@@ -199,7 +212,7 @@ function report({ farm, health, addresses }: Context): string {
 export async function up(stack: string, port: number): Promise<void> {
   requireRoot();
   // Whatever is wrong in the declaration is said before anything is touched.
-  previewPlan(stack);
+  refuseVSwitches(previewPlan(stack).inventory);
   const began = performance.now();
   const context: Context = { servers: [], health: [], addresses: [] } as unknown as Context;
   const lock = await lockStack(stack, `farm twin up ${stack}`);

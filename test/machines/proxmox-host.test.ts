@@ -1,161 +1,45 @@
 /** A Proxmox host: router and packet filter of its guests, each a network namespace on its bridge; its own settings. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agent.ts";
-import { canonical6, macOf } from "../../src/inventory/addresses.ts";
-import { loadInventory } from "../../src/inventory/load.ts";
-import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
-import { type HostPlan, hostPlan, makePlan } from "../../src/plan/plan.ts";
+import { macOf } from "../../src/inventory/addresses.ts";
+import type { HostPlan } from "../../src/plan/plan.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import type { Lock } from "../../src/twin/machines/lock.ts";
 import { boot } from "../../src/twin/machines/machine.ts";
-import {
-  address6Of,
-  BRIDGE,
-  controllerAddress,
-  inNamespace,
-  runInNamespace,
-} from "../../src/twin/machines/network.ts";
-import { proxyAddress } from "../../src/twin/machines/packages.ts";
+import { address6Of, BRIDGE, inNamespace, runInNamespace } from "../../src/twin/machines/network.ts";
 import { must, waitUntil } from "../../src/twin/machines/run.ts";
-import { PRICE } from "../fast/farms.ts";
 import { withoutRoot } from "./lab-farm.ts";
 import { closeStack, openStack } from "./own-stack.ts";
+import {
+  call,
+  callFromOutside,
+  db1,
+  db2,
+  db3,
+  FAR,
+  FAR_GUESTS,
+  GATEWAY,
+  GATEWAY6,
+  GUESTS,
+  type Guest,
+  HOST,
+  ipv6Of,
+  keys,
+  mirror,
+  OUTSIDE,
+  OUTSIDE6,
+  planned,
+  plugIn,
+  RANGE,
+  STACK,
+  SUBNET,
+  sh,
+} from "./proxmox-guests.ts";
 import { proxmoxSettings } from "./proxmox-settings.ts";
-
-const STACK = "proxmox-host-test";
-const RANGE = "10.97.0.0/24";
-const OUTSIDE = controllerAddress(RANGE);
-const OUTSIDE6 = address6Of(RANGE, 0, 1);
-const HOST = { id: "metal1", address: "10.97.0.11", address6: address6Of(RANGE, 0, 11) };
-const GATEWAY = "10.91.7.1";
-/** The subnet that is routed to the host. */
-const SUBNET = 7;
-const GATEWAY6 = address6Of(RANGE, SUBNET, 1);
-/**
- * The first has no IPv6. The third has an IPv4 address that is routed to its host, from the range for measurements (RFC 2544),
- * and takes users' requests.
- */
-const GUESTS = [
-  { id: "db1", vmid: 101, address: "10.91.7.11", mesh: "10.80.7.20", address6: undefined },
-  {
-    id: "db2",
-    vmid: 102,
-    address: "10.91.7.12",
-    mesh: "10.80.7.21",
-    address6: address6Of(RANGE, SUBNET, 12),
-  },
-  {
-    id: "db3",
-    vmid: 103,
-    address: "198.18.0.50",
-    mesh: "10.80.7.22",
-    address6: address6Of(RANGE, SUBNET, 50),
-  },
-];
-const [db1, db2, db3] = GUESTS as [Guest, Guest, Guest];
-type Guest = (typeof GUESTS)[number];
-const ipv6Of = ({ address6 = "" }: Guest): string => address6;
-
-const keys = deriveKeys(PREVIEW_MASTER_KEY, "metal", {});
-
-function planned(publicKey: string): HostPlan {
-  const inventory = loadInventory(
-    "metal",
-    {
-      environment: "metal",
-      title: { en: "Metal", ru: "Железо" },
-      placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
-      sites: [{ id: "here", title: { en: "Here", ru: "Здесь" }, provider: "here", country: "DE" }],
-      hosts: [
-        {
-          ...{ id: HOST.id, site: "here", mesh: "10.80.7.10", memory: "32 GB", disk: "1 TB", price: PRICE },
-          origin: { kind: "dedicated", hypervisor: "proxmox", cores: 8 },
-        },
-        ...GUESTS.map(({ id, vmid, mesh }) => ({
-          ...{ id, site: "here", mesh, memory: "1 GB", disk: "5 GB" },
-          origin: { kind: "guest" as const, parent: HOST.id, vmid },
-        })),
-      ],
-      clusters: [
-        {
-          ...{ id: "mariadb", title: { en: "Cluster", ru: "Связка" }, software: "mariadb" },
-          members: GUESTS.map(({ id }) => id),
-        },
-      ],
-      edge: { hosts: [db3.id] },
-    },
-    {
-      addresses6: Object.fromEntries(
-        [HOST, ...GUESTS].flatMap(({ id, address6 }) => (address6 ? [[id, address6]] : [])),
-      ),
-      guestNetworks6: { [HOST.id]: `${GATEWAY6}/64` },
-      addresses: Object.fromEntries([HOST, ...GUESTS].map(({ id, address }) => [id, address])),
-      guestNetworks: { [HOST.id]: `${GATEWAY}/24` },
-      administrators: [{ name: "olga", languages: ["ru"], keys: [publicKey] }],
-      nameservers: [OUTSIDE],
-      packageProxy: proxyAddress(STACK),
-    },
-  );
-  return hostPlan(makePlan(inventory, keys), HOST.id);
-}
-
-async function sh(script: string, input = ""): Promise<string> {
-  const argv = ["/bin/sh", "-euc", script];
-  const { code, stdout, stderr } = await inMachine(STACK, HOST.id, argv, { input, limit: 300 });
-  assert.equal(code, 0, `${script}\n${stdout}${stderr}`);
-  return stdout.trim();
-}
-
-/** What Proxmox does when a guest starts: its interface is put on the bridge, by the name that Proxmox gives it. */
-const plugIn = ({ id, vmid, mesh, address, address6 }: Guest): string => `
-ip netns add ${id}
-ip link add veth${vmid}i0 type veth peer name eth0 address ${macOf(mesh)} netns ${id}
-ip link set veth${vmid}i0 master vmbr1 up
-ip -n ${id} address add ${address}/${address.startsWith("10.") ? 24 : 32} dev eth0
-ip -n ${id} link set lo up
-ip -n ${id} link set eth0 up
-ip -n ${id} route add ${GATEWAY} dev eth0 2>/dev/null || true
-ip -n ${id} route add default via ${GATEWAY} dev eth0
-${address6 === undefined ? "" : `ip -n ${id} address add ${address6}/64 dev eth0\nip -n ${id} route add default via ${GATEWAY6} dev eth0`}`;
-
-type Protocol = "TCP" | "UDP" | "TCP6" | "UDP6";
-
-/** Says to whoever calls from which address it is called, until the test ends. */
-function mirror(argv: readonly string[], protocol: Protocol, port: number) {
-  const listen = `${protocol}-LISTEN:${port},fork,reuseaddr`;
-  const [command = "", ...rest] = [...argv, "socat", "-U", listen, "SYSTEM:echo $SOCAT_PEERADDR"];
-  return spawn(command, rest, { stdio: "ignore" });
-}
-
-/** A command that calls and prints what it hears. */
-const calling = (protocol: Protocol, address: string, port: number): string =>
-  `socat -t 3 -T 3 - ${protocol}:${address.includes(":") ? `[${address}]` : address}:${port},${protocol.startsWith("TCP") ? "connect-timeout=2" : "shut-none"}`;
-
-/** What was heard, an IPv6 address in its short form; the error where nothing was. */
-function heard({ stdout, stderr }: { stdout: string; stderr: string }): string {
-  const [, address] = /^\[(.*)\]$/.exec(stdout.trim()) ?? [];
-  if (address !== undefined) return canonical6(address);
-  return stdout.trim() || stderr.trim().split(": ").at(-1) || "silence";
-}
-
-/** What a guest hears when it calls. */
-async function call(guest: Guest, protocol: Protocol, address: string, port: number): Promise<string> {
-  const socat = calling(protocol, address, port);
-  return heard(
-    await inMachine(STACK, HOST.id, ["sh", "-c", `echo | timeout 5 ip netns exec ${guest.id} ${socat}`]),
-  );
-}
-
-/** What somebody outside hears when they call. */
-async function callFromOutside(protocol: Protocol, address: string, port: number): Promise<string> {
-  const script = `echo | timeout 5 ${calling(protocol, address, port)}`;
-  return heard(await runInNamespace(STACK, ["sh", "-c", script]));
-}
 
 describe("a Proxmox host", { skip: withoutRoot }, () => {
   const mirrors: ReturnType<typeof mirror>[] = [];
@@ -297,6 +181,7 @@ systemd-run -q ${inside.join(" ")} socat -U TCP-LISTEN:3306,fork 'SYSTEM:echo $S
     assert.notEqual((await ping(db3, foreign)).code, 0);
     await has(db1, foreign);
     assert.notEqual((await ping(db1, foreign)).code, 0, "db1 has no IPv6");
+    await sh(`ip -n ${db3.id} address del ${foreign}/64 dev eth0`);
 
     // db2 says that it is db3, and db3 is off.
     const taken = ipv6Of(db3);
@@ -325,6 +210,32 @@ ip link set veth${db3.vmid}i0 down; ip -6 neigh flush dev vmbr1`);
       const mac = await sh(`ip -n ${id} -brief link show eth0 | awk '{print $3}'`);
       assert.match(mac, /^(\w\w:){5}\w\w$/);
       assert.doesNotMatch(seen, new RegExp(mac, "i"));
+    }
+  });
+
+  test("guests behind one vSwitch reach each other as declared, each under its own address, and no further", async () => {
+    // This kernel has no VLANs: a link of that name has its address and its routes, as the file for ifupdown2 says.
+    const far = { id: "far", address: FAR_GUESTS[0]?.address ?? "" };
+    await sh(`ip netns add far
+ip link add vmbr0.4000 type veth peer name eth0 netns far
+ip address add ${HOST.vSwitch}/24 dev vmbr0.4000 && ip link set vmbr0.4000 up
+ip -n far address add ${FAR.vSwitch}/24 dev eth0 && ip -n far address add ${far.address}/32 dev lo
+ip -n far link set lo up && ip -n far link set eth0 up
+ip -n far route add default via ${HOST.vSwitch} src ${far.address}
+sed -n 's/^\tpost-up //p' /etc/network/interfaces.d/60-farm | sh -eux
+for place in far ${db1.id}; do for listen in UDP-LISTEN:51820 TCP-LISTEN:3306; do
+systemd-run -q nsenter --net=/run/netns/$place socat -U $listen,fork 'SYSTEM:echo $SOCAT_PEERADDR'; done; done`);
+    for (const [from, to] of [
+      [db1, far],
+      [far, db1],
+    ] as const) {
+      await waitUntil(
+        async () => (await call(to, "TCP", to.address, 3306)) === to.address,
+        10,
+        () => `${to.id} does not listen`,
+      );
+      assert.equal(await call(from, "UDP", to.address, 51_820), from.address);
+      assert.match(await call(from, "TCP", to.address, 3306), /No route to host/);
     }
   });
 

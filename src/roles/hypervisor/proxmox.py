@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Keeps of a Proxmox VE host what no file can say by itself. Where no Proxmox VE is installed it has nothing to do.
 
-`proxmox settle` makes the settings true of what runs: package sources, ZFS's cache, network cards, IPv6, the web interface.
+`proxmox settle` makes the settings true of what runs: package sources, ZFS's cache, network cards, the web interface.
+`proxmox interfaces` brings up what ifupdown2's files say of the network, as Proxmox VE itself does.
 `proxmox check` says what needs a person, a line each, and exits 1 if there is anything.
 `proxmox backup` copies the database behind /etc/pve, by which a lost host gets its guests' settings back.
 """
@@ -91,24 +92,18 @@ def calm_network_cards(drivers):
             run("ethtool", "-K", card, "tso", "off", "gso", "off", "gro", "off")
 
 
-def bring_up(bridge, addresses6):
-    """The IPv6 addresses that ifupdown2's files give the outside bridge; with the network unchanged nothing happens."""
-    if not os.path.exists(f"/sys/class/net/{bridge}"):
-        return
-    links = json.loads(run("ip", "-json", "-6", "address", "show", "dev", bridge, "scope", "global"))
-    if {entry["local"] for link in links for entry in link.get("addr_info", [])} != set(addresses6):
-        run("ifreload", "-a")
-
-
 def settle():
     wanted = settings()
     use_sources()
     limit_cache(wanted["arcMax"])
     compress()
     calm_network_cards(wanted["calmedDrivers"])
-    bring_up(**wanted["outside"])
     # They read their settings when they start. At a boot they come after this.
     run("systemctl", "try-restart", "pveproxy.service", "spiceproxy.service", "smartmontools.service")
+
+
+def interfaces():
+    run("ifreload", "-a")
 
 
 def pools():
@@ -170,7 +165,7 @@ def backup():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    actions = {"settle": settle, "check": check, "backup": backup}
+    actions = {"settle": settle, "interfaces": interfaces, "check": check, "backup": backup}
     parser.add_argument("action", choices=actions)
     action = parser.parse_args().action
     if not os.path.exists("/usr/bin/pveversion"):

@@ -25,6 +25,8 @@ const host = (id: string, index: number, memory = 2e9): Host => ({
   address6: undefined,
   guestNetwork: undefined,
   guestNetwork6: undefined,
+  vSwitch: undefined,
+  vSwitchAddress: undefined,
   disk: 40e9,
 });
 

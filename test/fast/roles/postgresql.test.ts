@@ -30,6 +30,8 @@ const host = (id: string, memory = 2e9): Host => ({
   address6: undefined,
   guestNetwork: undefined,
   guestNetwork6: undefined,
+  vSwitch: undefined,
+  vSwitchAddress: undefined,
   disk: 40e9,
 });
 
