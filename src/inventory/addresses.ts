@@ -19,11 +19,18 @@ export interface InterfaceAddress {
 
 export const written = ({ address, prefixLength }: InterfaceAddress): string => `${address}/${prefixLength}`;
 
+/** An IPv4 address as the number that it is. */
+export const toNumber = (ipv4: string): number =>
+  ipv4.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
+
+/** The IPv4 address that is a number. */
+export const toIpv4 = (number: number): string =>
+  [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join(".");
+
 /** The network of an interface with an IPv4 address, as `ip route` takes it: 10.90.0.0/24. */
 export function networkOf({ address, prefixLength }: InterfaceAddress): string {
-  const number = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  const first = number - (number % 2 ** (32 - prefixLength));
-  return `${[24, 16, 8, 0].map((shift) => (first >>> shift) & 255).join(".")}/${prefixLength}`;
+  const number = toNumber(address);
+  return `${toIpv4(number - (number % 2 ** (32 - prefixLength)))}/${prefixLength}`;
 }
 
 /** Whether the networks of two interfaces have an address in common. */

@@ -26,8 +26,8 @@ const TEXTS = {
 /** There is no certificate yet when the first configuration is tested: an empty directory stands for it. */
 const VALIDATE = "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -f %s; r=$?; rmdir $d; exit $r; }";
 
-/** The addresses at which users call a host, by the name of the protocol, written as in a URL. */
-const calledAt = ({ address, address6 }: Host): readonly (readonly [string, string])[] => [
+/** The addresses at which users find a host, by the name of the protocol, written as in a URL. */
+const foundAt = ({ address, address6 }: Host): readonly (readonly [string, string])[] => [
   ["IPv4", address],
   ...(address6 === undefined ? [] : [["IPv6", `[${address6}]`] as const]),
 ];
@@ -35,7 +35,7 @@ const calledAt = ({ address, address6 }: Host): readonly (readonly [string, stri
 /** Asks an application as users do, by each way that leads to the edge. */
 function probesOf(host: Host, { application: { id, hostnames }, health }: Served): ProbeState[] {
   const [name] = hostnames;
-  return calledAt(host).flatMap(([protocol, address]) =>
+  return foundAt(host).flatMap(([protocol, address]) =>
     (["http", "https"] as const).map((scheme) => ({
       name: `${id} answers through the edge by ${scheme} over ${protocol}`,
       command: `curl --silent --show-error --fail --insecure --max-time 10 --resolve '${name}:80:${address}' --resolve '${name}:443:${address}' '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
@@ -54,7 +54,7 @@ export const edge: HostRole = ({ inventory, host }) => {
   }));
   const hostnames = applications.flatMap((a) => a.hostnames).sort();
   const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
-  const addresses = calledAt(host).map(([, address]) => address);
+  const addresses = foundAt(host).map(([, address]) => address);
   return {
     role: ROLE,
     packages: ["haproxy", "openssl"],

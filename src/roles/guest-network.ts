@@ -35,7 +35,7 @@ function interfacesOf({ origin }: Host): string {
   return `{ "veth${number}i0", "tap${number}i0" }`;
 }
 
-/** The MAC address of a guest's interface: its own for good, so that its neighbours' tables can be kept honest. */
+/** The MAC address of a guest's interface. It is known beforehand, and so is the address that the guest has on its link. */
 export const guestMac = ({ mesh }: Host): string => macOf(mesh);
 
 const isBeside = (a: Host, b: Host): boolean => a.failureDomain === b.failureDomain;
@@ -156,11 +156,13 @@ function notAs6(guest: Host, address6: string): string[] {
   ];
 }
 
-/** What a guest may not send: under another address than its own, of each kind. */
+/**
+ * What a guest may not send: under another address than its own, of each kind. Its MAC address is not asked for: guests of
+ * a farm that is there have others until their turn to be changed comes.
+ */
 function notAs(guest: Host): string[] {
   const { address, address6 } = guest;
   return [
-    `ether saddr != ${guestMac(guest)} drop`,
     `ether type != { arp, ip${address6 === undefined ? "" : ", ip6"} } drop`,
     `arp saddr ip != ${address} drop`,
     `ip saddr != ${address} drop`,

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agent.ts";
-import { macOf } from "../../src/inventory/addresses.ts";
 import type { HostPlan } from "../../src/plan/plan.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import type { Lock } from "../../src/twin/machines/lock.ts";
@@ -162,10 +161,6 @@ systemd-run -q ${inside.join(" ")} socat -U TCP-LISTEN:3306,fork 'SYSTEM:echo $S
       ]);
     assert.equal((await from(db1.address)).code, 0);
     assert.notEqual((await from(foreign)).code, 0);
-    await sh(`ip -n ${db1.id} link set eth0 address 02:FA:00:00:00:01`);
-    assert.notEqual((await from(db1.address)).code, 0);
-    await sh(`ip -n ${db1.id} link set eth0 address ${macOf(db1.mesh)}`);
-    assert.equal((await from(db1.address)).code, 0);
   });
 
   test("IPv6: a guest is heard under its own address alone, and is no neighbour by another's", async () => {

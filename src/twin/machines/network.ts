@@ -1,7 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { BlockList, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { join } from "node:path";
-import { canonical6 } from "../../inventory/addresses.ts";
+import {
+  canonical6,
+  type InterfaceAddress,
+  isIn,
+  overlap,
+  toIpv4,
+  toNumber,
+} from "../../inventory/addresses.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { writeWhole } from "../../shell/files.ts";
 import { makeRoots, RUN, stackLayout } from "./layout.ts";
@@ -78,7 +85,7 @@ export function openStacks(): string[] {
 /** The first address of a range: the bridge's own, where the package proxy listens. */
 export function controllerAddress(range: string): string {
   const { network } = parseRange(range);
-  return toText(network + 1);
+  return toIpv4(network + 1);
 }
 
 /** Of a twin's IPv6 range: one site's. All machines are neighbours, whatever subnets their farm gives them. */
@@ -98,7 +105,7 @@ export function address6Of(range: string, subnet: number, number: number): strin
 
 /** Whether an address belongs to a range. */
 export function isWithin(address: string, range: string): boolean {
-  return overlap(address, range);
+  return isIn(address, interfaceOf(range));
 }
 
 /** A command as it runs inside the network of a stack. It gets a mount namespace of its own as well. */
@@ -116,12 +123,13 @@ export function runInNamespace(
 }
 
 async function refuseRangeInUse(range: string): Promise<void> {
-  const family = isIPv6(addressIn(range)) ? "-6" : "-4";
+  const family = isIPv6(interfaceOf(range).address) ? "-6" : "-4";
   const routes: { type?: string; dst: string; dev?: string }[] = JSON.parse(
     await must("read the routes of this computer", ["ip", "-json", family, "route", "show"]),
   );
   const clash = routes.find(
-    ({ type, dst }) => type !== "unreachable" && dst !== "default" && overlap(dst, range),
+    ({ type, dst }) =>
+      type !== "unreachable" && dst !== "default" && overlap(interfaceOf(dst), interfaceOf(range)),
   );
   if (clash)
     throw new FarmError(
@@ -133,31 +141,24 @@ async function refuseRangeInUse(range: string): Promise<void> {
 /** Whether packets to a range could leave this computer at all: not those of IPv6 where that is switched off. */
 function canLeave(range: string): boolean {
   const setting = "/proc/sys/net/ipv6/conf/lo/disable_ipv6";
-  return !isIPv6(addressIn(range)) || (existsSync(setting) && readFileSync(setting, "utf8").trim() === "0");
+  return (
+    !isIPv6(interfaceOf(range).address) ||
+    (existsSync(setting) && readFileSync(setting, "utf8").trim() === "0")
+  );
 }
 
-const addressIn = (range: string): string => range.split("/")[0] ?? "";
-
-/** Of two ranges or addresses of one family: whether they have an address in common. */
-function overlap(one: string, other: string): boolean {
-  const family = isIPv6(addressIn(one)) ? "ipv6" : "ipv4";
-  const lengthOf = (range: string): number => Number(range.split("/")[1] ?? (family === "ipv6" ? 128 : 32));
-  const [wider, narrower] = lengthOf(one) < lengthOf(other) ? [one, other] : [other, one];
-  const list = new BlockList();
-  list.addSubnet(addressIn(wider), lengthOf(wider), family);
-  return list.check(addressIn(narrower), family);
+/** A range, or an address alone, of either family. */
+function interfaceOf(range: string): InterfaceAddress {
+  const [address = "", length] = range.split("/");
+  return { address, prefixLength: Number(length ?? (isIPv6(address) ? 128 : 32)) };
 }
 
 /** A range of IPv4 as a number and a length; the bits beyond the length must be zero. */
 function parseRange(range: string): { network: number; prefixLength: number } {
   const [address = "", length] = range.split("/");
-  const network = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const network = toNumber(address);
   const prefixLength = Number(length);
   if (!/^\d+(\.\d+){3}$/.test(address) || !(prefixLength <= 32) || network % 2 ** (32 - prefixLength) !== 0)
     throw new FarmError(`"${range}" isn't a range of addresses`, "write it like 10.90.0.0/24", 2);
   return { network, prefixLength };
-}
-
-function toText(address: number): string {
-  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".");
 }
