@@ -4,7 +4,9 @@ import { checkClouds } from "./check-clouds.ts";
 import { checkDatabases } from "./check-databases.ts";
 import { checkGuestNetworks } from "./check-guest-networks.ts";
 import { checkHosts } from "./check-hosts.ts";
+import { checkIpv6 } from "./check-ipv6.ts";
 import { checkClusters } from "./check-placement.ts";
+import { checkVSwitches } from "./check-vswitches.ts";
 import { doubles } from "./doubles.ts";
 import type { Inventory, StackConfig } from "./schema.ts";
 import { checkTrainings } from "./training.ts";
@@ -106,6 +108,8 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkAddresses(inventory, config),
     ...checkHosts(inventory),
     ...checkGuestNetworks(inventory, config),
+    ...checkIpv6(inventory, config),
+    ...checkVSwitches(inventory, config),
     ...checkClouds(inventory),
     ...checkClusters(inventory),
     ...checkDatabases(inventory),

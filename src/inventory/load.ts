@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { FarmError } from "../shell/errors.ts";
 import { findProblems } from "./checks.ts";
 import { dataHostsOf } from "./clusters.ts";
+import { vSwitchOf } from "./machines.ts";
 import {
   type Cluster,
   configSchema,
@@ -125,11 +126,16 @@ function read(stack: string, declaration: FarmDeclaration, config: unknown): Unc
     config,
     `configuration of stack ${stack} (Pulumi.${stack}.yaml, farms:…)`,
   );
+  const vSwitches = new Map(farm.hosts.map(({ id, origin }) => [id, vSwitchOf(origin)]));
   const hosts: Host[] = farm.hosts.map((host) => ({
     ...host,
     address: settings.addresses[host.id] ?? "",
+    address6: settings.addresses6[host.id],
     failureDomain: failureDomain(host),
     guestNetwork: settings.guestNetworks[host.id],
+    guestNetwork6: settings.guestNetworks6[host.id],
+    vSwitch: vSwitches.get(failureDomain(host)),
+    vSwitchAddress: settings.vSwitchAddresses[host.id],
     machine: machineOf(farm, host),
     share: Math.floor(host.memory / Math.max(1, works(farm, host.id))),
   }));

@@ -9,6 +9,8 @@ export const slug = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]*$/, "write the provider's own name for it, in small letters");
 
+const WHICH_VLAN = "write the number of a vSwitch's VLAN, from 4000 to 4091";
+
 /** A physical server that we rent whole. It exists before the program runs. */
 const dedicated = z.strictObject({
   kind: z.literal("dedicated"),
@@ -16,6 +18,11 @@ const dedicated = z.strictObject({
   /** Threads that its processor runs at once: what guests share. */
   cores: cores.default(1),
   hardware: hardwareSchema.optional(),
+  /**
+   * Number of the VLAN of the vSwitch that it is on: Hetzner's private network between servers. Hosts with one number are on
+   * one. The range is Hetzner's (docs.hetzner.com/robot/dedicated-server/network/vswitch).
+   */
+  vSwitch: z.int().min(4000, WHICH_VLAN).max(4091, WHICH_VLAN).optional(),
 });
 
 /** How many snapshots of each kind are kept; the oldest goes when the next is made. */
@@ -89,6 +96,10 @@ export type Mount = z.output<typeof mount>;
 /** Whether guests can stand on a host of this origin. */
 export const isHypervisor = (origin: Origin): boolean =>
   origin.kind === "dedicated" && origin.hypervisor !== undefined;
+
+/** The vSwitch that a server is on, by the number of its VLAN. */
+export const vSwitchOf = (origin: Origin): number | undefined =>
+  origin.kind === "dedicated" ? origin.vSwitch : undefined;
 
 export const isVm = (origin: Origin): boolean => origin.kind === "guest" && origin.type === "vm";
 

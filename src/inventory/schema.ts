@@ -3,7 +3,17 @@ import { z } from "zod";
 import type { InterfaceAddress } from "./addresses.ts";
 import { hostSchema } from "./machines.ts";
 import { type Training, trainingsSchema } from "./training.ts";
-import { hostname, id, interfaceAddress, ipv4, rate, sshKey, title } from "./words.ts";
+import {
+  hostname,
+  id,
+  interfaceAddress,
+  interfaceAddress6,
+  ipv4,
+  ipv6,
+  rate,
+  sshKey,
+  title,
+} from "./words.ts";
 
 export const siteSchema = z.strictObject({
   id,
@@ -151,6 +161,12 @@ export const configSchema = z.strictObject({
   addresses: z.record(id, ipv4),
   /** By Proxmox host, its own address in the network in which its guests stand behind it. */
   guestNetworks: z.record(id, interfaceAddress).default({}),
+  /** IPv6 addresses outside the mesh, by host, of those that have one. */
+  addresses6: z.record(id, ipv6).default({}),
+  /** By Proxmox host, its own address in the IPv6 network that is routed to it, in which its guests get theirs. */
+  guestNetworks6: z.record(id, interfaceAddress6).default({}),
+  /** By host, its address in the network of the vSwitch that it is on. */
+  vSwitchAddresses: z.record(id, interfaceAddress).default({}),
   administrators: z.array(administratorSchema).min(1),
   /** HTTP proxy through which hosts fetch packages; without it they reach the mirrors directly. */
   packageProxy: z
@@ -190,12 +206,20 @@ export type StackConfig = z.output<typeof configSchema>;
 export interface Host extends z.output<typeof hostSchema> {
   /** Address outside the mesh. */
   readonly address: string;
+  /** The same for IPv6, where it has one. */
+  readonly address6: string | undefined;
   /** The physical machine whose loss takes this host with it. */
   readonly failureDomain: string;
   /** Bytes of its memory for each of the works that want much of it: a cluster's data, applications. */
   readonly share: number;
   /** Of a Proxmox host: its own address in the network of its guests, to whom it is the way out. */
   readonly guestNetwork: InterfaceAddress | undefined;
+  /** The same for IPv6, in which nothing is translated. */
+  readonly guestNetwork6: InterfaceAddress | undefined;
+  /** The vSwitch that the physical machine is on, by the number of its VLAN; its guests are reached over it. */
+  readonly vSwitch: number | undefined;
+  /** Its own address there; guests have none. */
+  readonly vSwitchAddress: InterfaceAddress | undefined;
   /** Which machine it is on: 1 until `machine/HOST`, or that of its Proxmox host, is raised in `generations`. */
   readonly machine: number;
 }

@@ -1,11 +1,27 @@
-/** How hosts find each other outside the mesh: guests with private addresses are hidden behind their Proxmox host. */
+/**
+ * How hosts find each other outside the mesh: guests with private addresses are hidden behind their Proxmox host, but for those
+ * of another one that is on the same vSwitch.
+ */
 import { isPrivate } from "./addresses.ts";
 import { hostOf } from "./load.ts";
 import type { Host, Inventory } from "./schema.ts";
 
+const isPrivateGuest = ({ origin, address }: Host): boolean => origin.kind === "guest" && isPrivate(address);
+
+/**
+ * Whether packets between two hosts go over a vSwitch: those between guests with private addresses alone. Whoever has another
+ * address would be answered by another way.
+ */
+export const overVSwitch = (a: Host, b: Host): boolean =>
+  a.vSwitch !== undefined &&
+  a.vSwitch === b.vSwitch &&
+  a.failureDomain !== b.failureDomain &&
+  isPrivateGuest(a) &&
+  isPrivateGuest(b);
+
 /** Whether `from` can't call `to`: a guest with a private address, seen from beyond its Proxmox host. */
 const isHidden = (from: Host, to: Host): boolean =>
-  to.origin.kind === "guest" && isPrivate(to.address) && to.failureDomain !== from.failureDomain;
+  isPrivateGuest(to) && to.failureDomain !== from.failureDomain && !overVSwitch(from, to);
 
 /** Address at which `from` calls `to`; undefined where it has to wait until it is called. */
 export const calledAt = (from: Host, to: Host): string | undefined =>

@@ -1,7 +1,7 @@
 /** The words that all parts of a declaration are made of: names, addresses, sizes, titles, prices. */
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
-import type { InterfaceAddress } from "./addresses.ts";
+import { canonical6, type InterfaceAddress } from "./addresses.ts";
 
 const units: Record<string, number> = {
   MB: 1e6,
@@ -39,6 +39,31 @@ export const interfaceAddress = z.string().transform((text, context): InterfaceA
   const prefixLength = Number(length);
   if (isIPv4(address) && prefixLength >= 8 && prefixLength <= 30) return { address, prefixLength };
   context.addIssue({ code: "custom", message: `write ADDRESS/LENGTH such as 10.90.0.1/24, not "${text}"` });
+  return z.NEVER;
+});
+
+/**
+ * An IPv6 address that can be called from another network, in its short form. Not a mapped IPv4 one, and none that means
+ * something on one link or one machine alone (RFC 4291: `::`, `::1`, fe80::/10, ff00::/8).
+ */
+export const ipv6 = z.string().transform((text, context) => {
+  if (isIPv6(text) && !text.includes("%") && !text.includes(".")) {
+    const address = canonical6(text);
+    if (!/^(::|fe[89ab]|ff)/.test(address)) return address;
+  }
+  context.addIssue({
+    code: "custom",
+    message: `write an IPv6 address that others can call, such as 2001:db8::11, not "${text}"`,
+  });
+  return z.NEVER;
+});
+
+/** As interfaceAddress, of a /64: what a provider routes to a server, and what a network of guests needs to be. */
+export const interfaceAddress6 = z.string().transform((text, context): InterfaceAddress => {
+  const [, address = "", length] = /^([^/]*)\/(\d+)$/.exec(text) ?? [];
+  const read = ipv6.safeParse(address);
+  if (read.success && length === "64") return { address: read.data, prefixLength: 64 };
+  context.addIssue({ code: "custom", message: `write ADDRESS/64 such as 2001:db8:0:1::1/64, not "${text}"` });
   return z.NEVER;
 });
 

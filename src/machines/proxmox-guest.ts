@@ -7,7 +7,7 @@ import { hostOf, ownMachine } from "../inventory/load.ts";
 import { isVm, mountsOf } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import type { Keys } from "../plan/keys.ts";
-import { GUEST_BRIDGE } from "../roles/guest-network.ts";
+import { GUEST_BRIDGE, guestMac } from "../roles/guest-network.ts";
 import { GUEST_PROGRAM } from "../roles/hypervisor.ts";
 import { administratorKeys, hostConfig, userData } from "./user-data.ts";
 
@@ -22,14 +22,25 @@ export interface ProxmoxGuestArgs {
   readonly connection: Connection<pulumi.Output<string>>;
 }
 
+/** The part of IPv6, of a guest that has an address in the network that is routed to its Proxmox host. */
+function network6Of({ address6 }: Host, { guestNetwork6 }: Host) {
+  if (address6 === undefined || guestNetwork6 === undefined) return {};
+  const { prefixLength, address: gateway6 } = guestNetwork6;
+  return { address6: written({ address: address6, prefixLength }), gateway6 };
+}
+
 /** A guest with a private address is in the network of guests; any other address is its own, and routed to it. */
-function networkOf({ id, address }: Host, { guestNetwork }: Host) {
+function networkOf(guest: Host, parent: Host) {
+  const { id, address } = guest;
+  const { guestNetwork } = parent;
   if (guestNetwork === undefined) throw new Error(`${id} stands in no network`);
   const prefixLength = isPrivate(address) ? guestNetwork.prefixLength : 32;
   return {
     bridge: GUEST_BRIDGE,
+    mac: guestMac(guest),
     address: written({ address, prefixLength }),
     gateway: guestNetwork.address,
+    ...network6Of(guest, parent),
   };
 }
 

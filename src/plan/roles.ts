@@ -15,6 +15,7 @@ import { edge } from "../roles/edge.ts";
 import { guestNetwork } from "../roles/guest-network.ts";
 import { guestSnapshots } from "../roles/guest-snapshots.ts";
 import { hypervisor } from "../roles/hypervisor.ts";
+import { outsideNetwork } from "../roles/outside-network.ts";
 import type { ApplicationRole, RoleContext } from "../roles/role.ts";
 import { web } from "../roles/web.ts";
 
@@ -76,7 +77,12 @@ export function contributionsOf(context: RoleContext, turns: Turns): Contributio
   return [
     base(context),
     ...(isHypervisor(host.origin)
-      ? [hypervisor(context), guestNetwork(inventory, host), ...guestSnapshots(context)]
+      ? [
+          hypervisor(context),
+          outsideNetwork(inventory, host),
+          guestNetwork(inventory, host),
+          ...guestSnapshots(context),
+        ]
       : []),
     ...clusterParts(context, turns),
     ...clientOf.flatMap((c) => [databaseProxy(context, c), ...(kindOf(c).client?.(context, c) ?? [])]),

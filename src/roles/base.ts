@@ -2,7 +2,7 @@
 import { kinds } from "../clusters/kinds.ts";
 import { AGENT } from "../host/agent.ts";
 import { file, unit } from "../host/entries.ts";
-import type { AccountState, Contribution, FileState } from "../host/state.ts";
+import type { AccountState, Contribution, FileState, ProbeState } from "../host/state.ts";
 import { guestsOf } from "../inventory/capacity.ts";
 import { endedSessions } from "./ended-sessions.ts";
 import type { HostRole, RoleContext } from "./role.ts";
@@ -140,13 +140,21 @@ function connects({ inventory, host }: RoleContext): NonNullable<Contribution["c
   ];
 }
 
+/** Its provider or Proxmox host gives it to the machine; where nobody does, whoever is sent there waits for nothing. */
+const hasAddress6 = (address: string): ProbeState => ({
+  name: "IPv6 address",
+  command: `ip -6 -oneline address show scope global -tentative | grep -F ' ${address}/' || { echo "${address} is on no interface"; exit 1; }`,
+  within: 15,
+});
+
 /**
  * Accounts and keys of the administrators, SSH by key for a list of accounts, automatic security upgrades, time,
  * a bounded journal, a look for drift every quarter of an hour, and no portmapper (the CERT-Bund report of 2021-12-14: 111/udp open to the world).
  * A guest's SSH is reached through its Proxmox host, everybody else's from anywhere.
  */
 export const base: HostRole = (context) => {
-  const jumped = context.host.origin.kind === "guest";
+  const { host } = context;
+  const jumped = host.origin.kind === "guest";
   const sessions = endedSessions(
     ["root", ...context.inventory.administrators.map((a) => a.name)].map(keysOf),
   );
@@ -202,6 +210,7 @@ export const base: HostRole = (context) => {
     listens: [{ service: "ssh", protocol: "tcp", port: 22, reach: jumped ? "underlay" : "world" }],
     connects: connects(context),
     probes: [
+      ...(host.address6 === undefined ? [] : [hasAddress6(host.address6)]),
       {
         name: "ssh answers",
         command: `python3 -c 'import socket; assert socket.create_connection(("127.0.0.1", 22), 2).recv(4) == b"SSH-"'`,

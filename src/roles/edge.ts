@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { healthOf } from "../apps/health.ts";
 import { file, unit } from "../host/entries.ts";
+import type { ProbeState } from "../host/state.ts";
+import type { Host } from "../inventory/schema.ts";
 import { edgeConfig, type Served } from "./edge/config.ts";
 import type { HostRole } from "./role.ts";
 import { WEB_PORT } from "./web.ts";
@@ -24,6 +26,25 @@ const TEXTS = {
 /** There is no certificate yet when the first configuration is tested: an empty directory stands for it. */
 const VALIDATE = "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -f %s; r=$?; rmdir $d; exit $r; }";
 
+/** The addresses at which users find a host, by the name of the protocol, written as in a URL. */
+const foundAt = ({ address, address6 }: Host): readonly (readonly [string, string])[] => [
+  ["IPv4", address],
+  ...(address6 === undefined ? [] : [["IPv6", `[${address6}]`] as const]),
+];
+
+/** Asks an application as users do, by each way that leads to the edge. */
+function probesOf(host: Host, { application: { id, hostnames }, health }: Served): ProbeState[] {
+  const [name] = hostnames;
+  return foundAt(host).flatMap(([protocol, address]) =>
+    (["http", "https"] as const).map((scheme) => ({
+      name: `${id} answers through the edge by ${scheme} over ${protocol}`,
+      command: `curl --silent --show-error --fail --insecure --max-time 10 --resolve '${name}:80:${address}' --resolve '${name}:443:${address}' '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
+      // In a new farm the nodes' turn comes later, and they have 120 s themselves.
+      within: 180,
+    })),
+  );
+}
+
 /** Takes users' requests for all applications, on http and https. */
 export const edge: HostRole = ({ inventory, host }) => {
   const applications = [...inventory.applications].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -33,6 +54,7 @@ export const edge: HostRole = ({ inventory, host }) => {
   }));
   const hostnames = applications.flatMap((a) => a.hostnames).sort();
   const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
+  const addresses = foundAt(host).map(([, address]) => address);
   return {
     role: ROLE,
     packages: ["haproxy", "openssl"],
@@ -43,15 +65,18 @@ export const edge: HostRole = ({ inventory, host }) => {
       { path: "/var/lib/farm-edge", owner: "root:haproxy", mode: "0750" },
     ],
     files: [
-      file(CONFIG, edgeConfig(inventory, host.address, served), { validate: VALIDATE }),
+      file(CONFIG, edgeConfig(inventory, addresses, served), { validate: VALIDATE }),
       file(HOSTNAMES, `${hostnames.join("\n")}\n`),
       file(PROGRAM, TEXTS.program, { validate: 'python3 -c \'compile(open("%s").read(), "%s", "exec")\'' }),
       file(`/etc/systemd/system/${SERVICE}`, TEXTS.service),
       file(`/etc/systemd/system/${RENEWAL}.service`, TEXTS.renewal),
       file(`/etc/systemd/system/${RENEWAL}.timer`, TEXTS.timer),
     ],
-    // The address may come up after us.
-    sysctls: [{ key: "net.ipv4.ip_nonlocal_bind", value: "1" }],
+    // The addresses may come up after us.
+    sysctls: [
+      { key: "net.ipv4.ip_nonlocal_bind", value: "1" },
+      ...(host.address6 === undefined ? [] : [{ key: "net.ipv6.ip_nonlocal_bind", value: "1" }]),
+    ],
     units: [
       unit("haproxy.service", { state: "masked", enabled: false }),
       unit(SERVICE, {
@@ -71,20 +96,6 @@ export const edge: HostRole = ({ inventory, host }) => {
       port: WEB_PORT,
       to: { kind: "host", host: node },
     })),
-    probes: served.flatMap(
-      ({
-        application: {
-          id,
-          hostnames: [name],
-        },
-        health,
-      }) =>
-        (["http", "https"] as const).map((scheme) => ({
-          name: `${id} answers through the edge by ${scheme}`,
-          command: `curl --silent --show-error --fail --insecure --max-time 10 --resolve ${name}:80:${host.address} --resolve ${name}:443:${host.address} '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
-          // In a new farm the nodes' turn comes later, and they have 120 s themselves.
-          within: 180,
-        })),
-    ),
+    probes: served.flatMap((each) => probesOf(host, each)),
   };
 };

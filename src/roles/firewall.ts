@@ -92,7 +92,8 @@ table inet farm {
     iif "lo" accept
     ct state vmap { established : accept, related : accept, invalid : drop }
     icmp type echo-request limit rate 20/second accept
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, packet-too-big } accept
+    icmpv6 type echo-request limit rate 20/second accept
+${NEIGHBOURS.in}
 ${indent(inputRules(input))}
     limit rate 1/second burst 5 packets log prefix "farm dropped in: "
     counter name dropped_in
@@ -102,7 +103,7 @@ ${through}
     type filter hook output priority filter; policy drop;
     oif "lo" accept
     ct state established,related accept
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+${NEIGHBOURS.out}
     oifname "${MESH_INTERFACE}" icmp type echo-request accept
 ${indent([...metadataRules(input.host), ...connects])}
     limit rate 1/second burst 5 packets log prefix "farm refused out: "
@@ -111,6 +112,17 @@ ${indent([...metadataRules(input.host), ...connects])}
 }
 ${bridge}`;
 }
+
+/**
+ * What IPv6 needs where IPv4 needs nothing (RFC 4890, 4.4): neighbours, routers of the link, membership in neighbours' groups
+ * for switches that listen in, and packets that are too big, which nobody on the way cuts up. Errors of connections are `related`.
+ */
+const NEIGHBOURS = {
+  in: `    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, packet-too-big } accept
+    ip6 saddr fe80::/10 icmpv6 type { nd-router-advert, mld-listener-query } accept`,
+  out: `    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+    ip6 daddr ff02::16 icmpv6 type mld2-listener-report accept`,
+};
 
 const NOTHING_THROUGH = `
   chain forward {

@@ -5,15 +5,19 @@
  */
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState, Contribution } from "../host/state.ts";
-import { isPrivate, written } from "../inventory/addresses.ts";
+import { isPrivate, linkLocalOf, macOf, written } from "../inventory/addresses.ts";
 import { guestsOf } from "../inventory/capacity.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
-import { calledAt, sourcesOf } from "../inventory/underlay.ts";
+import { calledAt, overVSwitch, sourcesOf } from "../inventory/underlay.ts";
 import type { Flow } from "../plan/flows.ts";
 
-/** Beside vmbr0, which Proxmox VE's installer makes with the outside interface in it. */
+/** Proxmox VE's installer makes it with the outside interface in it. */
+export const OUTSIDE_BRIDGE = "vmbr0";
 export const GUEST_BRIDGE = "vmbr1";
+
+/** The interface of a Proxmox host on its vSwitch: the VLAN on the outside bridge, which has the network card's own MAC address. */
+export const vSwitchInterface = ({ vSwitch }: Host): string => `${OUTSIDE_BRIDGE}.${vSwitch}`;
 
 /** What one guest declares of its traffic. */
 export interface GuestTraffic {
@@ -31,6 +35,9 @@ function interfacesOf({ origin }: Host): string {
   return `{ "veth${number}i0", "tap${number}i0" }`;
 }
 
+/** The MAC address of a guest's interface. It is known beforehand, and so is the address that the guest has on its link. */
+export const guestMac = ({ mesh }: Host): string => macOf(mesh);
+
 const isBeside = (a: Host, b: Host): boolean => a.failureDomain === b.failureDomain;
 
 /** Where one connection of a guest leads beyond its Proxmox host; undefined where it does not leave. */
@@ -43,31 +50,49 @@ function destinationOf(inventory: Inventory, guest: Host, { to }: ConnectState):
   return address === undefined ? undefined : `ip daddr ${address} `;
 }
 
+/** Whatever leads to one host or address goes by IPv4; only what may go anywhere goes by IPv6 too. */
 function outward(inventory: Inventory, { guest, connects }: GuestTraffic): string[] {
   return connects.flatMap((connect) => {
     const destination = destinationOf(inventory, guest, connect);
-    const port = `${connect.protocol} dport ${connect.port}`;
-    return destination === undefined
-      ? []
-      : [`ip saddr ${guest.address} ${destination}${port} accept comment "${guest.id}: ${connect.service}"`];
+    const rest = `${connect.protocol} dport ${connect.port} accept comment "${guest.id}: ${connect.service}"`;
+    return [
+      ...(destination === undefined ? [] : [`ip saddr ${guest.address} ${destination}${rest}`]),
+      ...(guest.address6 !== undefined && connect.to.kind === "internet"
+        ? [`ip6 saddr ${guest.address6} ${rest}`]
+        : []),
+    ];
   });
 }
 
-/** Ways in to a guest with an address of its own; nobody beyond the Proxmox host can call a private one. */
+/** The ways to a guest that others can call: its IPv6 address, and one that is not private; nobody beyond its host calls that. */
+function calledBy({ address, address6 }: Host): string[] {
+  const all = [
+    ...(isPrivate(address) ? [] : [`ip daddr ${address}`]),
+    ...(address6 === undefined ? [] : [`ip6 daddr ${address6}`]),
+  ];
+  return all.map((to) => `oifname "${GUEST_BRIDGE}" ${to}`);
+}
+
+/** Ways in to a guest: its ports that are open to the world, and what hosts that can call it from beyond its own have declared. */
 function inward(inventory: Inventory, { guest, world, incoming }: GuestTraffic): string[] {
-  if (isPrivate(guest.address)) return [];
   const to = `oifname "${GUEST_BRIDGE}" ip daddr ${guest.address}`;
   return [
-    ...world.map(({ protocol, port }) => `${to} ${protocol} dport ${port} accept comment "${guest.id}"`),
+    ...calledBy(guest).flatMap((way) =>
+      world.map(({ protocol, port }) => `${way} ${protocol} dport ${port} accept comment "${guest.id}"`),
+    ),
     ...incoming
       .map((flow) => ({ flow, sender: hostOf(inventory, flow.from) }))
-      .filter(({ sender }) => !isBeside(guest, sender))
-      .map(
-        ({ flow, sender }) =>
-          `${to} ip saddr { ${sourcesOf(inventory, sender, guest).join(", ")} } ${flow.protocol} dport ${flow.port} accept comment "${guest.id}: ${flow.service}"`,
-      ),
+      .filter(({ sender }) => !isBeside(guest, sender) && calledAt(sender, guest) !== undefined)
+      .map(({ flow, sender }) => {
+        const from = overVSwitch(sender, guest) ? `iifname "${vSwitchInterface(guest)}" ` : "";
+        return `${from}${to} ip saddr { ${sourcesOf(inventory, sender, guest).join(", ")} } ${flow.protocol} dport ${flow.port} accept comment "${guest.id}: ${flow.service}"`;
+      }),
   ];
 }
+
+/** Where nothing is translated: among the guests, and on the way to those behind the same vSwitch. */
+const inside = (host: Host): string =>
+  host.vSwitch === undefined ? `"${GUEST_BRIDGE}"` : `{ "${GUEST_BRIDGE}", "${vSwitchInterface(host)}" }`;
 
 const unique = (rules: readonly string[]): string[] => [...new Set(rules)].sort();
 const lines = (rules: readonly string[], indent: string): string =>
@@ -87,7 +112,7 @@ export function routerChains(inventory: Inventory, host: Host, guests: readonly 
   ]);
   const network = host.guestNetwork && written(host.guestNetwork);
   const out = network
-    ? [`iifname "${GUEST_BRIDGE}" oifname != "${GUEST_BRIDGE}" ip saddr ${network} masquerade`]
+    ? [`iifname "${GUEST_BRIDGE}" oifname != ${inside(host)} ip saddr ${network} masquerade`]
     : [];
   return `
   counter refused_through { }
@@ -118,13 +143,41 @@ function between(inventory: Inventory, { guest, incoming }: GuestTraffic): strin
   });
 }
 
-/** The table by which guests of one host reach each other as declared, each under its own address alone. */
+/**
+ * What a guest may not send, in IPv6: under another address than its own and that of its link (a look whether somebody
+ * has it already, from `::`, is not needed: nobody can), as a router, and as the neighbour that another one is.
+ */
+function notAs6(guest: Host, address6: string): string[] {
+  const own = `{ ${address6}, ${linkLocalOf(guestMac(guest))} }`;
+  return [
+    `ip6 saddr != ${own} drop`,
+    "icmpv6 type { nd-router-advert, nd-redirect } drop",
+    `icmpv6 type nd-neighbor-advert icmpv6 taddr != ${own} drop`,
+  ];
+}
+
+/**
+ * What a guest may not send: under another address than its own, of each kind. Its MAC address is not asked for: guests of
+ * a farm that is there have others until their turn to be changed comes.
+ */
+function notAs(guest: Host): string[] {
+  const { address, address6 } = guest;
+  return [
+    `ether type != { arp, ip${address6 === undefined ? "" : ", ip6"} } drop`,
+    `arp saddr ip != ${address} drop`,
+    `ip saddr != ${address} drop`,
+    ...(address6 === undefined ? [] : notAs6(guest, address6)),
+  ];
+}
+
+/**
+ * The table by which guests of one host reach each other as declared, each under its own address alone. Between themselves
+ * they use IPv4, so nothing of IPv6 is passed on: each finds its host as its neighbour, and no other guest.
+ */
 export function bridgeTable(inventory: Inventory, guests: readonly GuestTraffic[]): string {
-  const own = guests.flatMap(({ guest }) => [
-    `iifname ${interfacesOf(guest)} ether type != { arp, ip } drop`,
-    `iifname ${interfacesOf(guest)} arp saddr ip != ${guest.address} drop`,
-    `iifname ${interfacesOf(guest)} ip saddr != ${guest.address} drop`,
-  ]);
+  const own = guests.flatMap(({ guest }) =>
+    notAs(guest).map((rule) => `iifname ${interfacesOf(guest)} ${rule}`),
+  );
   const flows = unique(guests.flatMap((traffic) => between(inventory, traffic)));
   return `
 table bridge farm
@@ -149,10 +202,11 @@ const SETTINGS = "/etc/systemd/networkd.conf.d/60-farm.conf";
 
 /**
  * Guests with an address that is routed to the host (an additional IPv4) have a route of their own. Everything is set as
- * soon as the first guest is on the bridge: until then it has no carrier.
+ * soon as the first guest is on the bridge: until then it has no carrier. Neighbours in IPv6 need an address of the link.
  */
-function network(inventory: Inventory, { id, guestNetwork }: Host): string {
+function network(inventory: Inventory, { id, guestNetwork, guestNetwork6 }: Host): string {
   const routed = guestsOf(inventory, id).filter(({ address }) => !isPrivate(address));
+  const own = [guestNetwork, guestNetwork6].filter((each) => each !== undefined);
   const routes = routed.map(({ address }) => `\n[Route]\nDestination=${address}/32\nScope=link\n`);
   return `[Match]
 Name=${GUEST_BRIDGE}
@@ -161,7 +215,7 @@ Name=${GUEST_BRIDGE}
 RequiredForOnline=no
 
 [Network]
-${guestNetwork ? `Address=${written(guestNetwork)}\n` : ""}LinkLocalAddressing=no
+${own.map((each) => `Address=${written(each)}\n`).join("")}LinkLocalAddressing=${guestNetwork6 ? "ipv6" : "no"}
 IPv6AcceptRA=no
 ConfigureWithoutCarrier=no
 ${routes.join("")}`;
@@ -178,7 +232,10 @@ export function guestNetwork(inventory: Inventory, host: Host): Contribution {
       // Routes and rules that others have set, such as ifupdown2, are none of networkd's business.
       file(SETTINGS, "[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"),
     ],
-    sysctls: [{ key: "net.ipv4.ip_forward", value: "1" }],
+    sysctls: [
+      { key: "net.ipv4.ip_forward", value: "1" },
+      ...(host.guestNetwork6 ? [{ key: "net.ipv6.conf.all.forwarding", value: "1" }] : []),
+    ],
     units: [
       unit("systemd-networkd.service", { reloadOn: [NETDEV, NETWORK], restartOn: [SETTINGS] }),
       // It would wait for interfaces that networkd does not have here.

@@ -11,7 +11,7 @@ import { GUEST_BRIDGE } from "./guest-network.ts";
 import type { HostRole } from "./role.ts";
 
 export const PROGRAMS = "/usr/local/lib/farm";
-const PROGRAM = `${PROGRAMS}/proxmox`;
+export const PROXMOX_PROGRAM = `${PROGRAMS}/proxmox`;
 export const GUEST_PROGRAM = `${PROGRAMS}/guest`;
 /** Parts of it, which Python finds beside it. */
 const GUEST_MODULES = ["guest_mounts.py", "guest_tool.py", "guest_vm.py"];
@@ -52,7 +52,7 @@ Before=pveproxy.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=${PROGRAM} settle
+ExecStart=${PROXMOX_PROGRAM} settle
 
 [Install]
 WantedBy=multi-user.target
@@ -63,8 +63,8 @@ Description=Copy of the settings of Proxmox VE, and what needs a person
 
 [Service]
 Type=oneshot
-ExecStart=${PROGRAM} backup
-ExecStart=${PROGRAM} check
+ExecStart=${PROXMOX_PROGRAM} backup
+ExecStart=${PROXMOX_PROGRAM} check
 `;
 
 const timer = `[Unit]
@@ -88,7 +88,7 @@ export const hypervisor: HostRole = ({ host }) => {
     file(ARC, `options zfs zfs_arc_max=${arcMax}\n`),
     file(WEB, 'LISTEN_IP="127.0.0.1"\n'),
     file(DISKS, disks),
-    program(PROGRAM, "proxmox.py"),
+    program(PROXMOX_PROGRAM, "proxmox.py"),
     file(unitPath(SETTLE), settle),
   ];
   return {

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { file, unit } from "../host/entries.ts";
 import type { Contribution, FileState, RotationState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
-import { calledAt, cannotMeet, keepsOpen } from "../inventory/underlay.ts";
+import { calledAt, cannotMeet, keepsOpen, overVSwitch } from "../inventory/underlay.ts";
 import { FarmError } from "../shell/errors.ts";
+import { VSWITCH_MTU } from "./outside-network.ts";
 import type { RoleContext } from "./role.ts";
 
 const ROLE = "mesh";
@@ -31,6 +32,13 @@ export const MESH_INTERFACE = INTERFACE;
 /** Seconds between packets that keep a translated way open; wg(8) advises 25, since some routers forget after 30. */
 const KEEP_OPEN = 25;
 
+/** Bytes that WireGuard adds to a packet over IPv4: 20 of IP, 8 of UDP, 32 of its own (wireguard.com/papers, 5.4.6). */
+const OVERHEAD = 60;
+
+/** Where a peer is behind a vSwitch its packets have to fit in; wg-quick knows the host's own interface alone. */
+const mtuOf = (host: Host, peers: readonly Host[]): number | undefined =>
+  peers.some((peer) => overVSwitch(host, peer)) ? VSWITCH_MTU - OVERHEAD : undefined;
+
 /** The lines on where a peer is; none for one that calls us. */
 function wayTo(host: Host, peer: Host): string {
   const address = calledAt(host, peer);
@@ -44,16 +52,17 @@ function refuseUnreachable(host: Host, peers: readonly Host[]): void {
   if (lost === undefined) return;
   throw new FarmError(
     `${host.id} and ${lost.id} have traffic with each other, and are guests with private addresses of two Proxmox hosts: neither can call the other`,
-    "give one of them a public address, or move it to the other's Proxmox host",
+    "give one of them a public address, move it to the other's Proxmox host, or join the two Proxmox hosts by a vSwitch",
     2,
   );
 }
 
 function config({ host, keys, secret }: RoleContext, peers: readonly Host[]): string {
+  const mtu = mtuOf(host, peers);
   const head = `[Interface]
 PrivateKey = ${secret(`wireguard/${host.id}`)}
 Address = ${host.mesh}/32
-ListenPort = ${MESH_PORT}`;
+ListenPort = ${MESH_PORT}${mtu === undefined ? "" : `\nMTU = ${mtu}`}`;
   const peer = (other: Host) => `
 # ${other.id}
 [Peer]
@@ -88,6 +97,7 @@ function rotations({ host, keys }: RoleContext, peers: readonly Host[]): Rotatio
 export function mesh(context: RoleContext, peers: readonly Host[]): Contribution {
   const { host } = context;
   refuseUnreachable(host, peers);
+  const mtu = mtuOf(host, peers);
   return {
     role: ROLE,
     packages: ["python3", "wireguard-tools", "wireguard-go"],
@@ -105,13 +115,13 @@ export function mesh(context: RoleContext, peers: readonly Host[]): Contribution
         validate: `wg-quick strip %d${CONFIG} >/dev/null`,
         confirm: true,
       },
-      // A reload keeps the tunnels and changes peers; only a new address of our own needs a restart.
+      // A reload keeps the tunnels and changes peers; only a new address of our own, or size of packets, needs a restart.
       {
         path: DROP_IN,
         owner: "root:root",
         mode: "0644",
         content: `[Unit]
-Description=Mesh of the farm, as ${host.mesh}
+Description=Mesh of the farm, as ${host.mesh}${mtu === undefined ? "" : `, packets of ${mtu} bytes`}
 # One failed start at boot must not leave the host outside for good.
 StartLimitIntervalSec=0
 

@@ -105,6 +105,18 @@ program
   });
 
 program
+  .command("vswitch")
+  .description(
+    "how the declared vSwitches are at Hetzner's Robot; changes nothing without --execute; exit code 1 while something is left",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .option("--execute", "make them and join the servers that are missing; nobody is taken out")
+  .action(async (stack: string, options: { execute?: boolean }) => {
+    const { vSwitch } = await import("../operate/vswitch.ts");
+    process.exitCode = await vSwitch(stack, options.execute === true);
+  });
+
+program
   .command("diff")
   .description(
     "what the working tree changes on every host since a commit; exit code 1 if anything, 2 if it can't tell; needs no engine, cloud, password or root",

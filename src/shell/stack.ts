@@ -71,8 +71,8 @@ export function previewPlan(stack: string): Plan {
   return makePlan(inventory, deriveKeys(PREVIEW_MASTER_KEY, stack, inventory.generations));
 }
 
-/** Ranges kept for documentation (RFC 5737): no machine has such an address. */
-const DOCUMENTATION = ["192.0.2.", "198.51.100.", "203.0.113."];
+/** Ranges kept for documentation (RFC 5737, RFC 3849): no machine has such an address. */
+const DOCUMENTATION = ["192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:"];
 /** An Ed25519 public key of zeros, to which nobody has the private one. */
 const EXAMPLE_KEY = "AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -83,10 +83,15 @@ const EXAMPLE_KEY = "AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 export function refuseExamples(inventory: Inventory): void {
   const problems = [
     ...inventory.hosts
-      .filter((h) => DOCUMENTATION.some((range) => h.address.startsWith(range)))
+      .flatMap(({ id, address, address6, guestNetwork6 }) => [
+        { id, key: "addresses", address },
+        { id, key: "addresses6", address: address6 ?? "" },
+        { id, key: "guestNetworks6", address: guestNetwork6?.address ?? "" },
+      ])
+      .filter(({ address }) => DOCUMENTATION.some((range) => address.startsWith(range)))
       .map(
-        (h) =>
-          `${h.address} of host ${h.id} is an example: pulumi config set --path 'farms:addresses.${h.id}' ADDRESS`,
+        ({ id, key, address }) =>
+          `${address} of host ${id} is an example: pulumi config set --path 'farms:${key}.${id}' ADDRESS`,
       ),
     ...Object.entries(inventory.imports)
       .filter(([, number]) => number === "0")

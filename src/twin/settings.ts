@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { writeWhole } from "../shell/files.ts";
 import { declarationOf, readSettings, type Settings } from "../shell/stack.ts";
 import { stackLayout } from "./machines/layout.ts";
-import { controllerAddress } from "./machines/network.ts";
+import { address6Of, controllerAddress } from "./machines/network.ts";
 import { PROXY_PORT } from "./machines/packages.ts";
 import { must } from "./machines/run.ts";
 
@@ -35,12 +35,28 @@ function addresses(stack: string): Record<string, string> {
   return Object.fromEntries(declarationOf(stack).hosts.map(({ id }) => [id, `${prefix}${known[id]}`]));
 }
 
+/** A host's IPv6 address: a guest's is in the subnet of its Proxmox host, which has that one's number. */
+function address6(stack: string): (id: string) => string {
+  const known = numbers(stack);
+  const { hosts } = declarationOf(stack);
+  const subnets = new Map(
+    hosts.map(({ id, origin }) => [id, origin.kind === "guest" ? known[origin.parent] : undefined]),
+  );
+  return (id) => address6Of(TWIN_RANGE, subnets.get(id) ?? 0, known[id] ?? 0);
+}
+
 /** The number that a cloud would have for what it keeps under a name: the same at every run. */
 export const numberOf = (name: string): string =>
   String(Number.parseInt(createHash("sha256").update(name).digest("hex").slice(0, 7), 16));
 
 /** Guests of all Proxmox hosts are on the twin's one bridge, whose address is the controller's. */
 const guestNetwork = (): string => `${controllerAddress(TWIN_RANGE)}/${TWIN_RANGE.split("/")[1]}`;
+
+/** A Proxmox host's address in the subnet of its guests. */
+function guestNetwork6(stack: string): (id: string) => string {
+  const known = numbers(stack);
+  return (id) => `${address6Of(TWIN_RANGE, known[id] ?? 0, 1)}/64`;
+}
 
 /** A setting by name, such as `imports`, with the twin's own values; nothing where the real stack has none. */
 function byName(real: Settings, key: string, value: (name: string) => string): Settings {
@@ -76,6 +92,8 @@ export async function twinSettings(stack: string): Promise<Settings> {
     ...byName(real, "imports", numberOf),
     addresses: addresses(stack),
     ...byName(real, "guestNetworks", guestNetwork),
+    ...byName(real, "addresses6", address6(stack)),
+    ...byName(real, "guestNetworks6", guestNetwork6(stack)),
     administrators: [
       { name: "twin", languages: ["en", "ru"], keys: [readFileSync(`${key}.pub`, "utf8").trim()] },
     ],

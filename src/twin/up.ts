@@ -1,8 +1,9 @@
 /** `farm twin up`: from whatever is there to the declared farm, running and healthy. */
 import Table from "cli-table3";
 import { Listr, PRESET_TIMER } from "listr2";
+import { vSwitchMembers } from "../inventory/check-vswitches.ts";
 import { isHypervisor, isMadeElsewhere, isVm } from "../inventory/machines.ts";
-import type { Host } from "../inventory/schema.ts";
+import type { Host, Inventory } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
@@ -14,11 +15,12 @@ import { openTwin, requireRoot, resourceFolder, type TwinFarm } from "./farm.ts"
 import { awaitHealth, type HostHealth } from "./health.ts";
 import { ensureImage } from "./machines/image.ts";
 import { lockStack } from "./machines/lock.ts";
-import { boot, bootAgain, listMachines } from "./machines/machine.ts";
+import { boot, bootAgain, listMachines, type MachineSpec, storedSpec } from "./machines/machine.ts";
 import { openNetwork } from "./machines/network.ts";
 import { startPackageProxy } from "./machines/packages.ts";
 import { pctBinds, servePct } from "./machines/pct.ts";
 import { ensurePrerequisites } from "./machines/prerequisites.ts";
+import { readdress } from "./machines/readdress.ts";
 import { differences, TWIN_RANGE } from "./settings.ts";
 
 /** Seconds from the program's end until every probe says yes; a cluster cut off at once comes back in 40. */
@@ -47,12 +49,34 @@ function refuseVms({ inventory: { hosts } }: TwinFarm): void {
     );
 }
 
+/** Guests of all Proxmox hosts are in one network here, so that there is nothing for a vSwitch between two of them to do. */
+function refuseVSwitches({ hosts }: Inventory): void {
+  const joined = Map.groupBy(vSwitchMembers({ hosts }), ({ vSwitch }) => vSwitch);
+  for (const [vlan, members] of joined)
+    if (members.length > 1)
+      throw new FarmError(
+        `${members.map(({ id }) => id).join(", ")}: declared on vSwitch ${vlan}, and the twin has one network for all guests`,
+        "try the rest without vSwitch in their origins",
+        2,
+      );
+}
+
+/** Part of a machine's specification. */
+const part6 = ({ address6 }: Host): Pick<MachineSpec, "address6"> =>
+  address6 === undefined ? {} : { address6 };
+
+/** Gives a server that is there the IPv6 address that it has got since, as its provider does; a guest gets it from its host. */
+async function readdressServer(stack: string, host: Host): Promise<void> {
+  const { address6, ...rest } = storedSpec(stack, host.id);
+  if (address6 !== host.address6) await readdress(stack, { ...rest, ...part6(host) });
+}
+
 /** Servers that exist before the program runs, and whatever was made by earlier runs and is off. */
 async function bootMachines(farm: TwinFarm): Promise<string[]> {
   const known = listMachines(farm.stack);
-  const first = farm.inventory.hosts.filter(
-    (host) => isMadeElsewhere(host.origin) && !known.some((m) => m.name === host.id),
-  );
+  const servers = farm.inventory.hosts.filter(({ origin }) => isMadeElsewhere(origin));
+  const first = servers.filter((host) => !known.some((m) => m.name === host.id));
+  for (const host of servers) if (!first.includes(host)) await readdressServer(farm.stack, host);
   const again = known.filter((m) => !m.running).map((m) => m.name);
   await Promise.all([
     ...first.map((host) =>
@@ -60,6 +84,7 @@ async function bootMachines(farm: TwinFarm): Promise<string[]> {
         name: host.id,
         address: host.address,
         prefixLength: Number(TWIN_RANGE.split("/")[1]),
+        ...part6(host),
         diskBytes: Math.min(host.disk, MOST_DISK),
         hostKey: farm.keys.sshHostKey(host.id),
         authorizedKeys: farm.inventory.administrators.flatMap((a) => a.keys),
@@ -183,7 +208,7 @@ function report({ farm, health, addresses }: Context): string {
 export async function up(stack: string, port: number): Promise<void> {
   requireRoot();
   // Whatever is wrong in the declaration is said before anything is touched.
-  previewPlan(stack);
+  refuseVSwitches(previewPlan(stack).inventory);
   const began = performance.now();
   const context: Context = { servers: [], health: [], addresses: [] } as unknown as Context;
   const lock = await lockStack(stack, `farm twin up ${stack}`);

@@ -155,7 +155,7 @@ export function generatedInventory(
     groups.flatMap((group) => names(group).map((id, index) => [id, outside(group, index)])),
   );
   const guestNetworks = Object.fromEntries(groups.map((group) => [`metal${group}`, "10.90.0.1/24"]));
-  const settings = { ...readSettings("lab"), addresses, guestNetworks };
+  const settings = { ...readSettings("lab"), addresses, guestNetworks, addresses6: {}, guestNetworks6: {} };
   change(farm, settings);
   return loadInventory("generated", farm, settings);
 }

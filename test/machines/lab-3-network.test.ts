@@ -20,7 +20,7 @@ found = []
 for first in range(1, 65536, BATCH):
     poll, attempts = select.epoll(), {}
     for port in range(first, min(first + BATCH, 65536)):
-        attempt = socket.socket()
+        attempt = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
         attempt.setblocking(False)
         attempt.connect_ex((sys.argv[1], port))
         poll.register(attempt, select.EPOLLOUT | select.EPOLLONESHOT)
@@ -92,15 +92,16 @@ test("ports and egress", { skip: withoutRoot }, async (t) => {
   await t.test(
     "a scan of all TCP ports from outside finds what is declared for the world, on every host",
     async () => {
-      for (const plan of lab.plan.hosts) {
-        const { code, stdout, stderr } = await runInNamespace(
-          "lab",
-          ["python3", "-c", SCAN, plan.host.address, "14000", "1"],
-          { limit: 120 },
-        );
-        assert.equal(code, 0, stderr);
-        assert.deepEqual(numbers(stdout), declared(plan, "world"), plan.host.id);
-      }
+      for (const plan of lab.plan.hosts)
+        for (const address of [plan.host.address, plan.host.address6].filter((each) => each !== undefined)) {
+          const { code, stdout, stderr } = await runInNamespace(
+            "lab",
+            ["python3", "-c", SCAN, address, "14000", "1"],
+            { limit: 120 },
+          );
+          assert.equal(code, 0, stderr);
+          assert.deepEqual(numbers(stdout), declared(plan, "world"), `${plan.host.id} ${address}`);
+        }
     },
   );
 
@@ -155,14 +156,19 @@ test("ports and egress", { skip: withoutRoot }, async (t) => {
         await on(lab, "web1", "nft -ae insert rule inet farm output accept | sed -n 's/.*# handle //p'")
       ).trim();
       try {
-        // A documentation address (RFC 5737): nothing is sent, since there is no route for it.
-        const outcome = await on(lab, "web1", "ip route get 192.0.2.1 2>&1 || true");
-        assert.match(outcome, /Network is unreachable/);
+        // Documentation addresses (RFC 5737, RFC 3849): nothing is sent, since there is no route for them.
+        for (const [host, address] of [
+          ["web1", "192.0.2.1"],
+          ["edge1", "2001:db8::1"],
+        ] as const)
+          assert.match(await on(lab, host, `ip route get ${address} 2>&1 || true`), /Network is unreachable/);
       } finally {
         await on(lab, "web1", `nft delete rule inet farm output handle ${rule}`);
       }
-      const outside = await run(["ip", "route", "get", "10.90.0.11"]);
-      assert.notEqual(outside.code, 0, outside.stdout);
+      for (const address of ["10.90.0.11", "fd00:a5a::11"]) {
+        const outside = await run(["ip", "route", "get", address]);
+        assert.notEqual(outside.code, 0, outside.stdout);
+      }
     },
   );
 

@@ -1,110 +1,44 @@
 /** A Proxmox host: router and packet filter of its guests, each a network namespace on its bridge; its own settings. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { AGENT, agentText, INSTALL_AGENT, secretsFor } from "../../src/host/agent.ts";
-import { loadInventory } from "../../src/inventory/load.ts";
-import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
-import { type HostPlan, hostPlan, makePlan } from "../../src/plan/plan.ts";
+import type { HostPlan } from "../../src/plan/plan.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import type { Lock } from "../../src/twin/machines/lock.ts";
 import { boot } from "../../src/twin/machines/machine.ts";
-import { BRIDGE, controllerAddress, inNamespace, runInNamespace } from "../../src/twin/machines/network.ts";
-import { proxyAddress } from "../../src/twin/machines/packages.ts";
+import { address6Of, BRIDGE, inNamespace, runInNamespace } from "../../src/twin/machines/network.ts";
 import { must, waitUntil } from "../../src/twin/machines/run.ts";
-import { PRICE } from "../fast/farms.ts";
 import { withoutRoot } from "./lab-farm.ts";
 import { closeStack, openStack } from "./own-stack.ts";
+import {
+  call,
+  callFromOutside,
+  db1,
+  db2,
+  db3,
+  FAR,
+  FAR_GUESTS,
+  GATEWAY,
+  GATEWAY6,
+  GUESTS,
+  type Guest,
+  HOST,
+  ipv6Of,
+  keys,
+  mirror,
+  OUTSIDE,
+  OUTSIDE6,
+  planned,
+  plugIn,
+  RANGE,
+  STACK,
+  SUBNET,
+  sh,
+} from "./proxmox-guests.ts";
 import { proxmoxSettings } from "./proxmox-settings.ts";
-
-const STACK = "proxmox-host-test";
-const RANGE = "10.97.0.0/24";
-const OUTSIDE = controllerAddress(RANGE);
-const HOST = { id: "metal1", address: "10.97.0.11" };
-const GATEWAY = "10.91.7.1";
-/** The third has an address that is routed to its host, from the range for measurements (RFC 2544). */
-const GUESTS = [
-  { id: "db1", vmid: 101, address: "10.91.7.11" },
-  { id: "db2", vmid: 102, address: "10.91.7.12" },
-  { id: "db3", vmid: 103, address: "198.18.0.50" },
-];
-const [db1, db2, db3] = GUESTS as [Guest, Guest, Guest];
-type Guest = (typeof GUESTS)[number];
-
-const keys = deriveKeys(PREVIEW_MASTER_KEY, "metal", {});
-
-function planned(publicKey: string): HostPlan {
-  const inventory = loadInventory(
-    "metal",
-    {
-      environment: "metal",
-      title: { en: "Metal", ru: "Железо" },
-      placement: { failureDomains: 1, providers: 1, roundTrip: 10 },
-      sites: [{ id: "here", title: { en: "Here", ru: "Здесь" }, provider: "here", country: "DE" }],
-      hosts: [
-        {
-          ...{ id: HOST.id, site: "here", mesh: "10.80.7.10", memory: "32 GB", disk: "1 TB", price: PRICE },
-          origin: { kind: "dedicated", hypervisor: "proxmox", cores: 8 },
-        },
-        ...GUESTS.map(({ id, vmid }, index) => ({
-          ...{ id, site: "here", mesh: `10.80.7.${20 + index}`, memory: "1 GB", disk: "5 GB" },
-          origin: { kind: "guest" as const, parent: HOST.id, vmid },
-        })),
-      ],
-      clusters: [
-        {
-          ...{ id: "mariadb", title: { en: "Cluster", ru: "Связка" }, software: "mariadb" },
-          members: GUESTS.map(({ id }) => id),
-        },
-      ],
-    },
-    {
-      addresses: Object.fromEntries([HOST, ...GUESTS].map(({ id, address }) => [id, address])),
-      guestNetworks: { [HOST.id]: `${GATEWAY}/24` },
-      administrators: [{ name: "olga", languages: ["ru"], keys: [publicKey] }],
-      nameservers: [OUTSIDE],
-      packageProxy: proxyAddress(STACK),
-    },
-  );
-  return hostPlan(makePlan(inventory, keys), HOST.id);
-}
-
-async function sh(script: string, input = ""): Promise<string> {
-  const argv = ["/bin/sh", "-euc", script];
-  const { code, stdout, stderr } = await inMachine(STACK, HOST.id, argv, { input, limit: 300 });
-  assert.equal(code, 0, `${script}\n${stdout}${stderr}`);
-  return stdout.trim();
-}
-
-/** What Proxmox does when a guest starts: its interface is put on the bridge, by the name that Proxmox gives it. */
-const plugIn = ({ id, vmid, address }: Guest): string => `
-ip netns add ${id}
-ip link add veth${vmid}i0 type veth peer name eth0 netns ${id}
-ip link set veth${vmid}i0 master vmbr1 up
-ip -n ${id} address add ${address}/${address.startsWith("10.") ? 24 : 32} dev eth0
-ip -n ${id} link set lo up
-ip -n ${id} link set eth0 up
-ip -n ${id} route add ${GATEWAY} dev eth0 2>/dev/null || true
-ip -n ${id} route add default via ${GATEWAY} dev eth0`;
-
-/** Says to whoever calls from which address it is called, until the test ends. */
-function mirror(argv: readonly string[], protocol: "TCP" | "UDP", port: number) {
-  const listen = `${protocol}-LISTEN:${port},fork,reuseaddr`;
-  const [command = "", ...rest] = [...argv, "socat", "-U", listen, "SYSTEM:echo $SOCAT_PEERADDR"];
-  return spawn(command, rest, { stdio: "ignore" });
-}
-
-/** What a guest hears when it calls; the error where it hears nothing. */
-async function call(guest: Guest, protocol: "TCP" | "UDP", address: string, port: number): Promise<string> {
-  const socat = `socat -t 3 -T 3 - ${protocol}:${address}:${port},${protocol === "TCP" ? "connect-timeout=2" : "shut-none"}`;
-  const { stdout, stderr } = await inMachine(STACK, HOST.id, [
-    ...["sh", "-c", `echo | timeout 5 ip netns exec ${guest.id} ${socat}`],
-  ]);
-  return stdout.trim() || stderr.trim().split(": ").at(-1) || "silence";
-}
 
 describe("a Proxmox host", { skip: withoutRoot }, () => {
   const mirrors: ReturnType<typeof mirror>[] = [];
@@ -128,7 +62,8 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
     await must("make a key", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
     const publicKey = readFileSync(join(folder, "key.pub"), "utf8").trim();
     const hostKey = keys.sshHostKey(HOST.id);
-    const machine = { name: HOST.id, address: HOST.address, prefixLength: 24, diskBytes: 3 * 2 ** 30 };
+    const { id: name, address, address6 } = HOST;
+    const machine = { name, address, address6, prefixLength: 24, diskBytes: 3 * 2 ** 30 };
     await boot(STACK, { ...machine, hostKey, authorizedKeys: [publicKey], fresh: true });
     await sh(INSTALL_AGENT, agentText);
     plan = planned(publicKey);
@@ -137,7 +72,13 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
     await must("find the routed address", [
       ...inNamespace(STACK, ["ip", "route", "add", `${db3.address}/32`, "via", HOST.address]),
     ]);
+    await must("find the routed network", [
+      ...inNamespace(STACK, [
+        ...["ip", "route", "add", `${address6Of(RANGE, SUBNET, 0)}/64`, "via", HOST.address6],
+      ]),
+    ]);
     for (const port of [53, 8080]) mirrors.push(mirror(inNamespace(STACK, []), "TCP", port));
+    mirrors.push(mirror(inNamespace(STACK, []), "UDP6", 123), mirror(inNamespace(STACK, []), "TCP6", 8081));
   });
 
   after(async () => {
@@ -158,6 +99,11 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
       10,
       () => "vmbr1 has no address",
     );
+    await waitUntil(
+      async () => (await sh("ip -6 -brief address show vmbr1 -tentative")).includes(` ${GATEWAY6}/64 `),
+      10,
+      () => "vmbr1 has no IPv6 address",
+    );
     assert.equal(
       await sh("ls /sys/class/net/vmbr1/brif"),
       GUESTS.map(({ vmid }) => `veth${vmid}i0`).join("\n"),
@@ -175,6 +121,22 @@ describe("a Proxmox host", { skip: withoutRoot }, () => {
     const before = await refused();
     for (const guest of [db1, db3]) assert.match(await call(guest, "TCP", OUTSIDE, 8080), /No route to host/);
     assert.equal((await refused()) - before, 2);
+  });
+
+  test("IPv6: what a guest declares passes under its own address, in and out, and nothing else does", async () => {
+    assert.equal(await call(db3, "UDP6", OUTSIDE6, 123), ipv6Of(db3));
+    assert.match(await call(db3, "TCP6", OUTSIDE6, 8081), /Permission denied/);
+    assert.match(await call(db1, "UDP6", OUTSIDE6, 123), /unreachable/);
+    await sh(`for port in 80 22; do
+systemd-run -q nsenter --net=/run/netns/${db3.id} socat -U TCP6-LISTEN:$port,fork 'SYSTEM:echo $SOCAT_PEERADDR'; done`);
+    await waitUntil(
+      async () => (await call(db3, "TCP6", "::1", 22)) === "::1",
+      10,
+      () => "db3 does not listen",
+    );
+    assert.equal(await callFromOutside("TCP6", ipv6Of(db3), 80), OUTSIDE6);
+    assert.match(await callFromOutside("TCP6", ipv6Of(db3), 22), /Permission denied/);
+    assert.match(await callFromOutside("TCP6", ipv6Of(db2), 80), /Permission denied/);
   });
 
   test("guests of one host reach each other as declared, and no further", async () => {
@@ -201,9 +163,38 @@ systemd-run -q ${inside.join(" ")} socat -U TCP-LISTEN:3306,fork 'SYSTEM:echo $S
     assert.notEqual((await from(foreign)).code, 0);
   });
 
+  test("IPv6: a guest is heard under its own address alone, and is no neighbour by another's", async () => {
+    const foreign = address6Of(RANGE, SUBNET, 99);
+    const ping = (guest: Guest, address: string) =>
+      inMachine(STACK, HOST.id, [
+        ...["ip", "netns", "exec", guest.id, "ping", "-c", "1", "-W", "1", "-I", address, GATEWAY6],
+      ]);
+    const has = (guest: Guest, address: string) =>
+      sh(`ip -n ${guest.id} address add ${address}/64 dev eth0 nodad`);
+    await has(db3, foreign);
+    assert.equal((await ping(db3, ipv6Of(db3))).code, 0);
+    assert.notEqual((await ping(db3, foreign)).code, 0);
+    await has(db1, foreign);
+    assert.notEqual((await ping(db1, foreign)).code, 0, "db1 has no IPv6");
+    await sh(`ip -n ${db3.id} address del ${foreign}/64 dev eth0`);
+
+    // db2 says that it is db3, and db3 is off.
+    const taken = ipv6Of(db3);
+    await has(db2, taken);
+    await sh(`systemd-run -q nsenter --net=/run/netns/${db2.id} socat -U TCP6-LISTEN:80,fork 'SYSTEM:echo db2'
+ip link set veth${db3.vmid}i0 down; ip -6 neigh flush dev vmbr1`);
+    assert.doesNotMatch(await callFromOutside("TCP6", taken, 80), /db2|:/);
+    await sh(`ip -n ${db2.id} address del ${taken}/64 dev eth0; ip link set veth${db3.vmid}i0 up`);
+    await waitUntil(
+      async () => (await callFromOutside("TCP6", taken, 80)) === OUTSIDE6,
+      15,
+      () => "db3 is not back",
+    );
+  });
+
   test("nobody outside calls a guest, or sees its MAC address", async () => {
     await must("know a way", inNamespace(STACK, ["ip", "route", "add", "10.91.7.0/24", "via", HOST.address]));
-    for (const { address } of [db2, db3]) {
+    for (const address of [db2, db3].flatMap((guest) => [guest.address, ipv6Of(guest)])) {
       const { stdout, code } = await runInNamespace(STACK, [
         ...["timeout", "2", "bash", "-c", `</dev/tcp/${address}/3306`],
       ]);
@@ -214,6 +205,32 @@ systemd-run -q ${inside.join(" ")} socat -U TCP-LISTEN:3306,fork 'SYSTEM:echo $S
       const mac = await sh(`ip -n ${id} -brief link show eth0 | awk '{print $3}'`);
       assert.match(mac, /^(\w\w:){5}\w\w$/);
       assert.doesNotMatch(seen, new RegExp(mac, "i"));
+    }
+  });
+
+  test("guests behind one vSwitch reach each other as declared, each under its own address, and no further", async () => {
+    // This kernel has no VLANs: a link of that name has its address and its routes, as the file for ifupdown2 says.
+    const far = { id: "far", address: FAR_GUESTS[0]?.address ?? "" };
+    await sh(`ip netns add far
+ip link add vmbr0.4000 type veth peer name eth0 netns far
+ip address add ${HOST.vSwitch}/24 dev vmbr0.4000 && ip link set vmbr0.4000 up
+ip -n far address add ${FAR.vSwitch}/24 dev eth0 && ip -n far address add ${far.address}/32 dev lo
+ip -n far link set lo up && ip -n far link set eth0 up
+ip -n far route add default via ${HOST.vSwitch} src ${far.address}
+sed -n 's/^\tpost-up //p' /etc/network/interfaces.d/60-farm | sh -eux
+for place in far ${db1.id}; do for listen in UDP-LISTEN:51820 TCP-LISTEN:3306; do
+systemd-run -q nsenter --net=/run/netns/$place socat -U $listen,fork 'SYSTEM:echo $SOCAT_PEERADDR'; done; done`);
+    for (const [from, to] of [
+      [db1, far],
+      [far, db1],
+    ] as const) {
+      await waitUntil(
+        async () => (await call(to, "TCP", to.address, 3306)) === to.address,
+        10,
+        () => `${to.id} does not listen`,
+      );
+      assert.equal(await call(from, "UDP", to.address, 51_820), from.address);
+      assert.match(await call(from, "TCP", to.address, 3306), /No route to host/);
     }
   });
 

@@ -19,6 +19,17 @@ done
 systemctl daemon-reload
 cat >'/run/t/zpool status -j'`;
 
+/** As Proxmox VE's installer writes it. */
+const INTERFACES = `auto vmbr0
+iface vmbr0 inet static
+	address 10.97.9.1/24
+	bridge-ports nic0
+	bridge-stp off
+	bridge-fd 0
+
+source /etc/network/interfaces.d/*
+`;
+
 const answer = (command: string, text: string): string => `printf '%b' '${text}' >'/run/t/${command}'`;
 const scrubbed = (daysAgo: number): string =>
   JSON.stringify({
@@ -56,6 +67,20 @@ export function proxmoxSettings(sh: Shell): void {
       );
       assert.equal(sources.match(/Enabled: no/g)?.length, 1);
       assert.match(await sh("cat /run/t/calls"), /zfs set compression=on rpool/);
+    });
+
+    test("the host's own IPv6 address comes up on the outside bridge, by ifupdown2, beside what that has", async () => {
+      const bridge = () => sh("ip -brief address show vmbr0; ip -6 route show default dev vmbr0");
+      await sh(
+        `apt-get -qqy install --no-install-recommends ifupdown2 bridge-utils >/dev/null
+ip link add nic0 type veth peer name far && ip link set far up
+cat >/etc/network/interfaces; ifup vmbr0`,
+        INTERFACES,
+      );
+      assert.match(await bridge(), / 10\.97\.9\.1\/24 (?!.*fd00:)/);
+      await sh("systemctl restart farm-interfaces.service");
+      assert.match(await bridge(), / 10\.97\.9\.1\/24 .*fd00:a61::11\/128 .*\ndefault via fe80::1 /);
+      await sh("ip link del vmbr0; ip link del nic0; rm /etc/network/interfaces");
     });
 
     test("what needs a person is said: disks, scrubs, second factors, guests on the wrong bridge", async () => {

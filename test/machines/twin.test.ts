@@ -19,7 +19,12 @@ import {
   powerCut,
   stop,
 } from "../../src/twin/machines/machine.ts";
-import { controllerAddress, openNetwork, runInNamespace } from "../../src/twin/machines/network.ts";
+import {
+  address6Of,
+  controllerAddress,
+  openNetwork,
+  runInNamespace,
+} from "../../src/twin/machines/network.ts";
 import { proxyAddress, startPackageProxy } from "../../src/twin/machines/packages.ts";
 import { pctBinds, servePct } from "../../src/twin/machines/pct.ts";
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
@@ -31,6 +36,11 @@ const STACK = `mtest-${process.pid}`;
 const RANGE = "10.98.0.0/24";
 /** Of the range reserved for documentation (RFC 5737): nobody is there. */
 const OUTSIDE = "198.51.100.1";
+/** The same of IPv6 (RFC 3849). */
+const OUTSIDE6 = "2001:db8::1";
+
+/** The IPv6 address of a machine or guest, by its number. */
+const ipv6 = (number: number): string => address6Of(RANGE, 0, number);
 
 const keys = mkdtempSync(join(tmpdir(), "farm-test-"));
 
@@ -39,6 +49,7 @@ function spec(name: string, last: number): MachineSpec {
     name,
     address: `10.98.0.${last}`,
     prefixLength: 24,
+    address6: ipv6(last),
     diskBytes: 2e9,
     memoryBytes: 256 * 2 ** 20,
     hostKey: { privateKey: readKey("host"), publicKey: readKey("host.pub") },
@@ -117,17 +128,18 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
   });
 
   test("machines reach each other, and nothing else reaches them or is reached by them", async () => {
-    await sh("alpha", "ping -c 1 -W 2 10.98.0.12");
-    const fromOutside = await run([
-      "python3",
-      "-c",
-      'import socket; socket.create_connection(("10.98.0.11", 22), 3)',
-    ]);
-    assert.match(fromOutside.stderr, /No route to host/);
-    const toOutside = await inMachine(STACK, "alpha", ["ping", "-c", "1", "-W", "1", OUTSIDE]);
-    assert.match(toOutside.stderr, /Network is unreachable/);
-    const controllerToOutside = await runInNamespace(STACK, ["ip", "route", "get", OUTSIDE]);
-    assert.match(controllerToOutside.stderr, /Network is unreachable/);
+    for (const address of ["10.98.0.12", ipv6(12), ipv6(1)]) await sh("alpha", `ping -c 1 -W 2 ${address}`);
+    for (const address of ["10.98.0.11", ipv6(11)]) {
+      const connect = `import socket; socket.create_connection(("${address}", 22), 3)`;
+      const fromOutside = await run(["python3", "-c", connect]);
+      assert.match(fromOutside.stderr, /No route to host/);
+    }
+    for (const address of [OUTSIDE, OUTSIDE6]) {
+      const toOutside = await inMachine(STACK, "alpha", ["ping", "-c", "1", "-W", "1", address]);
+      assert.match(toOutside.stderr, /Network is unreachable/);
+      const controllerToOutside = await runInNamespace(STACK, ["ip", "route", "get", address]);
+      assert.match(controllerToOutside.stderr, /Network is unreachable/);
+    }
   });
 
   test("packages come through the proxy, and nothing but packages does", async () => {
@@ -242,6 +254,10 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
       boot(STACK, { ...spec("strange", 1), address: "10.99.0.1" }),
       /the twin's addresses are 10\.98/,
     );
+    await assert.rejects(
+      boot(STACK, { ...spec("strange", 1), address6: OUTSIDE6 }),
+      /the twin's IPv6 addresses are fd00:a62:0::\/48/,
+    );
     await destroy(STACK, "broken");
     assert.equal(existsSync(machineLayout(STACK, "broken").dir), false);
   });
@@ -314,6 +330,11 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
       await ok("start 101");
       await fails("start 101", 255, /^CT 101 already running\n$/);
       assert.match(await ok("list"), /^VMID +Status +Lock +Name +\n101 +running +guest1 +\n$/);
+      const global = () => ok("exec 101 -- ip -6 -brief address show dev host0 scope global");
+      assert.equal(await global(), "");
+      await ok(`set 101 --net0 ${net0},ip6=${ipv6(101)}/64,gw6=${ipv6(12)}`);
+      assert.match(await global(), new RegExp(`^host0\\S+ +UP +${ipv6(101)}/48 *\n$`));
+      await fails(`set 101 --net0 ${net0},ip6=auto`, 255, /^the twin's guests need a static address: /);
       await ok("push 101 file /root/pushed --perms 0600 --user nobody --group nogroup");
       assert.equal(await ok("exec 101 -- stat -c '%a %U %G' /root/pushed"), "600 nobody nogroup\n");
       assert.equal(

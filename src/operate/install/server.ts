@@ -9,7 +9,11 @@ import { fingerprint, NO_CONNECTION, type Reach, type Site } from "./site.ts";
  * Finds a host's server at Robot by its address. Throws a FarmError when there is none, when Robot calls it otherwise (what is
  * confirmed must be what is reset), or when it can't be worked on.
  */
-export async function findServer({ robot }: Site, id: string, address: string): Promise<Server> {
+export async function findServer(
+  { robot }: Pick<Site, "robot">,
+  id: string,
+  address: string,
+): Promise<Server> {
   const server = (await robot.servers.list()).find(({ server_ip }) => server_ip === address);
   if (server === undefined)
     throw new FarmError(

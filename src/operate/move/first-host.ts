@@ -11,13 +11,13 @@ export interface Draft {
   readonly settings: Settings;
 }
 
-const addressesOf = ({ addresses }: Settings): Record<string, string> =>
-  (addresses ?? {}) as Record<string, string>;
+const byHost = (settings: Settings, key: "addresses" | "addresses6"): Record<string, string> =>
+  (settings[key] ?? {}) as Record<string, string>;
 
-/** The first address after one, in its range of 256, that nobody has. */
+/** The first address after one that nobody has, with another number at its end: in IPv4 a range of 256. */
 function freeAfter(address: string, taken: readonly string[]): string {
-  const cut = address.lastIndexOf(".") + 1;
-  const own = Number(address.slice(cut));
+  const cut = Math.max(address.lastIndexOf("."), address.lastIndexOf(":")) + 1;
+  const own = Number.parseInt(address.slice(cut), 10) || 0;
   const numbers = Array.from({ length: 254 }, (_, index) => ((own + index) % 254) + 1);
   const free = numbers.map((number) => address.slice(0, cut) + number).find((each) => !taken.includes(each));
   return free ?? address;
@@ -49,18 +49,31 @@ export function withFirstHost({ farm, settings }: Draft, { from, to }: Pair): Dr
     origin: originLike(former, farm.hosts),
     mesh: freeAfter(former.mesh, meshes),
   };
-  const addresses = addressesOf(settings);
+  const addresses = byHost(settings, "addresses");
   // A range that no machine is in (RFC 5737): the checks want some address, the person writes the real one.
   const address = addresses[to] ?? freeAfter("203.0.113.0", [...Object.values(addresses), ...meshes]);
   return {
     farm: { ...farm, hosts: [...farm.hosts, host] },
-    settings: { ...settings, addresses: { ...addresses, [to]: address } },
+    settings: {
+      ...settings,
+      addresses: { ...addresses, [to]: address },
+      ...address6Like(settings, { from, to }),
+    },
   };
+}
+
+/** Where users call `from` by IPv6, they are to call `to` so: its address is one of the same network, as a guest's has to be. */
+function address6Like(settings: Settings, { from, to }: Pair): Settings {
+  const addresses6 = byHost(settings, "addresses6");
+  const former = addresses6[from];
+  if (former === undefined) return {};
+  const address6 = addresses6[to] ?? freeAfter(former, Object.values(addresses6));
+  return { addresses6: { ...addresses6, [to]: address6 } };
 }
 
 /** The settings without a host. */
 export function settingsWithout(settings: Settings, id: string): Settings {
-  const drop = (key: "addresses" | "imports") => {
+  const drop = (key: "addresses" | "addresses6" | "imports") => {
     if (settings[key] === undefined) return {};
     const entries = Object.entries(settings[key] as Record<string, string>);
     return { [key]: Object.fromEntries(entries.filter(([name]) => name !== id)) };
@@ -69,6 +82,7 @@ export function settingsWithout(settings: Settings, id: string): Settings {
   return {
     ...settings,
     ...drop("addresses"),
+    ...drop("addresses6"),
     ...drop("imports"),
     ...(adopt === undefined ? {} : { adopt: adopt.filter((name) => name !== id) }),
   };

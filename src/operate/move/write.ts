@@ -70,10 +70,12 @@ export function settingCommands(before: Draft, after: Draft): string[] {
       .map((name) => `pulumi config rm --path 'farms:${key}.${name}'`);
   const adopted = (draft: Draft): readonly string[] => (draft.settings.adopt ?? []) as readonly string[];
   return [
-    ...names(after, "addresses")
-      .filter((name) => !names(before, "addresses").includes(name))
-      .map((name) => `pulumi config set --path 'farms:addresses.${name}' ADDRESS`),
-    ...gone("addresses"),
+    ...["addresses", "addresses6"].flatMap((key) => [
+      ...names(after, key)
+        .filter((name) => !names(before, key).includes(name))
+        .map((name) => `pulumi config set --path 'farms:${key}.${name}' ADDRESS`),
+      ...gone(key),
+    ]),
     ...gone("imports"),
     ...adopted(before).flatMap((name, index) =>
       adopted(after).includes(name) ? [] : [`pulumi config rm --path 'farms:adopt[${index}]'`],

@@ -36,15 +36,18 @@ defaults
  * Without a certificate of its own a name is no name of ours: strict-sni ends such connections. The certificate's
  * directory comes from the environment, so that the configuration can be tested before there is a certificate.
  */
-function frontend(address: string, served: readonly Served[]): string {
+function frontend(addresses: readonly string[], served: readonly Served[]): string {
   const routes = served.flatMap(({ application: { id, hostnames } }) => [
     `  acl is_${id} req.hdr(host),host_only,lower -m str -- ${hostnames.join(" ")}`,
     `  use_backend ${id}_any if is_${id} { nbsrv(${id}) eq 0 }`,
     `  use_backend ${id} if is_${id}`,
   ]);
+  const binds = addresses.flatMap((address) => [
+    `  bind ${address}:80`,
+    `  bind ${address}:443 ssl crt "$FARM_EDGE_CERTIFICATES" strict-sni alpn h2,http/1.1`,
+  ]);
   return `frontend users
-  bind ${address}:80
-  bind ${address}:443 ssl crt "$FARM_EDGE_CERTIFICATES" strict-sni alpn h2,http/1.1
+${binds.join("\n")}
   # What a client says of its own origin is not to be believed.
   http-request del-header Forwarded
   http-request del-header X-Real-IP
@@ -91,7 +94,11 @@ ${common}${servers("")}
 `;
 }
 
-/** The whole configuration of one edge. */
-export function edgeConfig(inventory: Inventory, address: string, served: readonly Served[]): string {
-  return [HEAD, frontend(address, served), ...served.map((s) => backends(inventory, s))].join("\n");
+/** The whole configuration of one edge. `addresses` are those that users call, of IPv6 in brackets. */
+export function edgeConfig(
+  inventory: Inventory,
+  addresses: readonly string[],
+  served: readonly Served[],
+): string {
+  return [HEAD, frontend(addresses, served), ...served.map((s) => backends(inventory, s))].join("\n");
 }

@@ -50,17 +50,19 @@ def create(guest, authorized_keys):
 
 
 def network(guest):
-    return {"name": "eth0", "bridge": guest.bridge, "ip": guest.address, "gw": guest.gateway}
+    """What is wanted of the interface; None is for what it must not have."""
+    return {"name": "eth0", "bridge": guest.bridge, "hwaddr": guest.mac, "ip": guest.address, "gw": guest.gateway,
+            "ip6": guest.address6, "gw6": guest.gateway6}
 
 
 def written(parts):
-    return ",".join(f"{key}={value}" for key, value in parts.items())
+    return ",".join(f"{key}={value}" for key, value in parts.items() if value is not None)
 
 
 def changed_network(guest, present):
-    """The interface with what is wanted of it, the rest (its MAC address) as it is; None where nothing changes."""
+    """The interface with what is wanted of it, the rest as it is; None where nothing changes."""
     parts = dict(part.split("=", 1) for part in present.split(","))
-    wanted = {**parts, **network(guest)}
+    wanted = {key: value for key, value in {**parts, **network(guest)}.items() if value is not None}
     return None if wanted == parts else written(wanted)
 
 
@@ -219,8 +221,10 @@ def main():
         command.add_argument("--vmid", type=int, required=True)
         command.set_defaults(action=action)
         if action is ensure:
-            for option in ("hostname", "bridge", "address", "gateway"):
+            for option in ("hostname", "bridge", "mac", "address", "gateway"):
                 command.add_argument(f"--{option}", required=True)
+            for option in ("address6", "gateway6"):
+                command.add_argument(f"--{option}")
             for option, unit in (("cores", "number"), ("memory", "MiB"), ("disk", "GiB")):
                 command.add_argument(f"--{option}", type=int, required=True, metavar=unit.upper())
             command.add_argument("--generation", type=int, default=1, metavar="NUMBER")

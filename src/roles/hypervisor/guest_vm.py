@@ -27,7 +27,7 @@ def create(guest):
         sys.exit(f"{IMAGE} is missing: fetch it from {SOURCE}, and compare it with SHA512SUMS there")
     call("qm", "create", guest.vmid, "--name", guest.hostname, "--memory", guest.memory, "--cores", guest.cores,
          "--ostype", "l26", "--scsihw", "virtio-scsi-single", f"--{DISK}", f"{STORAGE}:0,import-from={IMAGE},discard=on",
-         "--boot", f"order={DISK}", "--net0", f"virtio,bridge={guest.bridge}", "--serial0", "socket", "--onboot", 1,
+         "--boot", f"order={DISK}", "--net0", f"virtio,macaddr={guest.mac},bridge={guest.bridge}", "--serial0", "socket", "--onboot", 1,
          *changes({}, {"startup": startup(guest)}))
 
 
@@ -47,14 +47,16 @@ def change(guest):
 
 def network(guest):
     """The network as cloud-init reads it, with the name servers of this host, as containers have them."""
-    card = volume(settings("vm", guest.vmid)["net0"])["volume"].split("=", 1)[1]
     with open("/etc/resolv.conf") as file:
         servers = [line.split()[1] for line in file if line.startswith("nameserver ")]
+    # Of a guest with an IPv4 address of its own the gateway is in another network.
+    routes = [{"to": "0.0.0.0/0", "via": guest.gateway, "on-link": True}]
+    if guest.gateway6:
+        routes.append({"to": "::/0", "via": guest.gateway6})
     link = {
-        "match": {"macaddress": card.lower()},
-        "addresses": [guest.address],
-        # Of a guest with an address of its own the gateway is in another network.
-        "routes": [{"to": "default", "via": guest.gateway, "on-link": True}],
+        "match": {"macaddress": guest.mac.lower()},
+        "addresses": [address for address in (guest.address, guest.address6) if address],
+        "routes": routes,
         "nameservers": {"addresses": servers},
     }
     return {"version": 2, "ethernets": {"link": link}}

@@ -2,6 +2,7 @@
 """Keeps of a Proxmox VE host what no file can say by itself. Where no Proxmox VE is installed it has nothing to do.
 
 `proxmox settle` makes the settings true of what runs: package sources, ZFS's cache, network cards, the web interface.
+`proxmox interfaces` brings up what ifupdown2's files say of the network, as Proxmox VE itself does.
 `proxmox check` says what needs a person, a line each, and exits 1 if there is anything.
 `proxmox backup` copies the database behind /etc/pve, by which a lost host gets its guests' settings back.
 """
@@ -100,6 +101,10 @@ def settle():
     run("systemctl", "try-restart", "pveproxy.service", "spiceproxy.service", "smartmontools.service")
 
 
+def interfaces():
+    run("ifreload", "-a")
+
+
 def pools():
     """What is wrong with the pools: lost disks, room, and errors that nobody has looked for."""
     for line in run("zpool", "list", "-H", "-p", "-o", "name,health,capacity").splitlines():
@@ -159,7 +164,7 @@ def backup():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    actions = {"settle": settle, "check": check, "backup": backup}
+    actions = {"settle": settle, "interfaces": interfaces, "check": check, "backup": backup}
     parser.add_argument("action", choices=actions)
     action = parser.parse_args().action
     if not os.path.exists("/usr/bin/pveversion"):

@@ -21,10 +21,16 @@ export const isCloud = (type: string): boolean => /^(digitalocean|hcloud):/.test
 export class Clouds {
   readonly #stack: string;
   readonly #addresses: Map<string, string>;
+  readonly #addresses6: Readonly<Record<string, string>>;
 
-  /** `addresses` are those of the stack's hosts, by name. */
-  constructor(stack: string, addresses: Readonly<Record<string, string>>) {
+  /** `addresses` and `addresses6` are those of the stack's hosts, by name. */
+  constructor(
+    stack: string,
+    addresses: Readonly<Record<string, string>>,
+    addresses6: Readonly<Record<string, string>> = {},
+  ) {
     this.#stack = stack;
+    this.#addresses6 = addresses6;
     const present = listMachines(stack).map(({ name, address }) => [name, address] as const);
     this.#addresses = new Map([...present, ...Object.entries(addresses)]);
   }
@@ -43,7 +49,11 @@ export class Clouds {
   async #boot(name: string, address: string, userData: string): Promise<void> {
     const prefixLength = Number(TWIN_RANGE.split("/")[1]);
     // Neither keys nor mark: all that a server knows it has from its user data.
-    await boot(this.#stack, { name, address, prefixLength, diskBytes: DISK, authorizedKeys: [] });
+    const address6 = this.#addresses6[name];
+    await boot(this.#stack, {
+      ...{ name, address, prefixLength, diskBytes: DISK, authorizedKeys: [] },
+      ...(address6 === undefined ? {} : { address6 }),
+    });
     await runCloudInit(this.#stack, name, userData);
   }
 

@@ -149,7 +149,8 @@ export async function runProgram(
   progress: Progress,
   program: () => Promise<Properties>,
 ): Promise<Summary> {
-  const clouds = new Clouds(stack, (settings.addresses as Record<string, string> | undefined) ?? {});
+  const byHost = (key: string) => (settings[key] as Record<string, string> | undefined) ?? {};
+  const clouds = new Clouds(stack, byHost("addresses"), byHost("addresses6"));
   const engine = new Engine(state, ssh, clouds, progress);
   await pulumi.runtime.setMocks(
     { newResource: (args) => engine.register(args), call: askCloud },

@@ -19,7 +19,7 @@ import { cutDisk, ensureDisk, fitDisks, releaseDisks, writeSeeds } from "./disk.
 import { ensureImage } from "./image.ts";
 import { initProcess, inNetworkOf, isRunning, machineGroup } from "./inside.ts";
 import { machineLayout, stackLayout } from "./layout.ts";
-import { BRIDGE, inNamespace, isWithin, openRange } from "./network.ts";
+import { BRIDGE, inNamespace, isWithin, openRange, range6Of } from "./network.ts";
 import { lastLines, run, waitUntil } from "./run.ts";
 import { everyBoot, firstBoot } from "./seeds.ts";
 import { prepareVolumes, type Volume } from "./volumes.ts";
@@ -31,6 +31,8 @@ export type MachineSpec = {
   /** IPv4 address within the stack's range. */
   address: string;
   prefixLength: number;
+  /** IPv6 address within the range that belongs to the stack's, where it has one. */
+  address6?: string;
   /** Limit that the kernel sets from outside; the machine itself sees the whole computer's memory. */
   memoryBytes?: number;
   /** Size of the disk at its making; a file that was enlarged since is fitted at a boot. */
@@ -55,7 +57,7 @@ const STOP_LIMIT = 120;
 /**
  * Boots a machine in a stack whose network and package proxy run, and waits until its sshd answers. The first boot
  * makes its disk; later ones find it as it was left. A machine that already runs is only waited for. Name,
- * address and memory limit are set anew at each boot, disk size and keys at the first alone.
+ * addresses and memory limit are set anew at each boot, disk size and keys at the first alone.
  * Throws a FarmError with the end of the console when no sshd answers within 30 s; the machine stays as it is.
  */
 export async function boot(stack: string, spec: MachineSpec): Promise<void> {
@@ -111,10 +113,11 @@ export async function launch(stack: string, spec: MachineSpec): Promise<{ ended:
 export async function prepare(stack: string, spec: MachineSpec): Promise<void> {
   const machine = machineLayout(stack, spec.name);
   const range = openRange(stack);
-  if (!range || !isWithin(spec.address, range))
-    throw new FarmError(
-      `${spec.name} can't have ${spec.address}: the twin's addresses are ${range ?? "not open"}`,
-    );
+  const { name, address, address6 } = spec;
+  if (!range || !isWithin(address, range))
+    throw new FarmError(`${name} can't have ${address}: the twin's addresses are ${range ?? "not open"}`);
+  if (address6 !== undefined && !isWithin(address6, range6Of(range)))
+    throw new FarmError(`${name} can't have ${address6}: the twin's IPv6 addresses are ${range6Of(range)}`);
   for (const dir of ["root", "disk"]) mkdirSync(join(machine.mounts, dir), { recursive: true, mode: 0o700 });
   writeWhole(machine.spec, JSON.stringify(spec, null, 2));
   writeSeeds(machine.overlay, everyBoot(spec));

@@ -1,6 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { BlockList } from "node:net";
+import { isIPv6 } from "node:net";
 import { join } from "node:path";
+import {
+  canonical6,
+  type InterfaceAddress,
+  isIn,
+  overlap,
+  toIpv4,
+  toNumber,
+} from "../../inventory/addresses.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { writeWhole } from "../../shell/files.ts";
 import { makeRoots, RUN, stackLayout } from "./layout.ts";
@@ -13,7 +21,8 @@ export const BRIDGE = "farm0";
 /**
  * Opens the network of a stack: a namespace with one bridge and no route out of it, so that nothing in it can reach
  * any address but its own. Outside, an `unreachable` route keeps packets for that range from leaving by the default
- * route when somebody forgets to enter the namespace. What is there already stays as it is.
+ * route when somebody forgets to enter the namespace. What is there already stays as it is. The network has IPv6 as well,
+ * in the range that belongs to this one.
  * @param range such as "10.90.0.0/24"; its first address is the controller's
  * Throws a FarmError when the range is in use on this computer or the stack runs with another one.
  */
@@ -23,24 +32,28 @@ export async function openNetwork(stack: string, range: string): Promise<void> {
   const present = openRange(stack);
   if (present !== undefined && present !== range)
     throw new FarmError(`the twin '${stack}' runs with ${present}, not ${range}`, "take it down first");
-  await refuseRangeInUse(range);
+  const ranges = [range, range6Of(range)];
+  for (const each of ranges) await refuseRangeInUse(each);
 
   makeRoots();
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
-  const unreachable = ["ip", "route", "replace", "unreachable", range];
   await withSharedLock("routes", 10, async () => {
     writeWhole(rangeFile, range);
-    await must("keep the twin's addresses from leaving this computer", unreachable);
+    for (const each of ranges.filter(canLeave))
+      await must("keep the twin's addresses from leaving this computer", [
+        ...["ip", "route", "replace", "unreachable", each],
+      ]);
   });
   if (!existsSync(`/run/netns/${namespace}`))
     await must("make a network namespace", ["ip", "netns", "add", namespace]);
   const ip = ["ip", "-netns", namespace];
   if ((await run([...ip, "link", "show", BRIDGE])).code !== 0)
     await must("make the twin's bridge", [...ip, "link", "add", BRIDGE, "type", "bridge"]);
-  await must("address the twin's bridge", [
-    ...ip,
-    ...["address", "replace", `${controllerAddress(range)}/${prefixLength}`, "dev", BRIDGE],
-  ]);
+  for (const own of [
+    `${controllerAddress(range)}/${prefixLength}`,
+    `${address6Of(range, 0, 1)}/${PREFIX_LENGTH_6}`,
+  ])
+    await must("address the twin's bridge", [...ip, "address", "replace", own, "dev", BRIDGE]);
   for (const link of ["lo", BRIDGE]) await must(`bring up ${link}`, [...ip, "link", "set", link, "up"]);
 }
 
@@ -53,7 +66,7 @@ export async function closeNetwork(stack: string): Promise<void> {
   await withSharedLock("routes", 10, async () => {
     rmSync(runDir, { recursive: true, force: true });
     if (range !== undefined && !openStacks().some((other) => openRange(other) === range))
-      await run(["ip", "route", "delete", "unreachable", range]);
+      for (const each of [range, range6Of(range)]) await run(["ip", "route", "delete", "unreachable", each]);
   });
 }
 
@@ -72,12 +85,27 @@ export function openStacks(): string[] {
 /** The first address of a range: the bridge's own, where the package proxy listens. */
 export function controllerAddress(range: string): string {
   const { network } = parseRange(range);
-  return toText(network + 1);
+  return toIpv4(network + 1);
+}
+
+/** Of a twin's IPv6 range: one site's. All machines are neighbours, whatever subnets their farm gives them. */
+export const PREFIX_LENGTH_6 = 48;
+
+/** The IPv6 range that belongs to one of IPv4: unique local addresses for one site, of each range its own (RFC 4193). */
+export function range6Of(range: string): string {
+  const { network } = parseRange(range);
+  return `fd00:${(network >>> 16).toString(16)}:${(network & 0xffff).toString(16)}::/${PREFIX_LENGTH_6}`;
+}
+
+/** A number in a subnet of the IPv6 range of an IPv4 range. People read both as they count: host 11 ends with 11. */
+export function address6Of(range: string, subnet: number, number: number): string {
+  const [site = ""] = range6Of(range).split("::/");
+  return canonical6(`${site}:${subnet}::${number}`);
 }
 
 /** Whether an address belongs to a range. */
 export function isWithin(address: string, range: string): boolean {
-  return overlap(address, range);
+  return isIn(address, interfaceOf(range));
 }
 
 /** A command as it runs inside the network of a stack. It gets a mount namespace of its own as well. */
@@ -95,11 +123,13 @@ export function runInNamespace(
 }
 
 async function refuseRangeInUse(range: string): Promise<void> {
+  const family = isIPv6(interfaceOf(range).address) ? "-6" : "-4";
   const routes: { type?: string; dst: string; dev?: string }[] = JSON.parse(
-    await must("read the routes of this computer", ["ip", "-json", "-4", "route", "show"]),
+    await must("read the routes of this computer", ["ip", "-json", family, "route", "show"]),
   );
   const clash = routes.find(
-    ({ type, dst }) => type !== "unreachable" && dst !== "default" && overlap(dst, range),
+    ({ type, dst }) =>
+      type !== "unreachable" && dst !== "default" && overlap(interfaceOf(dst), interfaceOf(range)),
   );
   if (clash)
     throw new FarmError(
@@ -108,25 +138,27 @@ async function refuseRangeInUse(range: string): Promise<void> {
     );
 }
 
-function overlap(one: string, other: string): boolean {
-  const [a, b] = [parseRange(one), parseRange(other)];
-  const wider = a.prefixLength < b.prefixLength ? a : b;
-  const narrower = wider === a ? b : a;
-  const list = new BlockList();
-  list.addSubnet(toText(wider.network), wider.prefixLength);
-  return list.check(toText(narrower.network));
+/** Whether packets to a range could leave this computer at all: not those of IPv6 where that is switched off. */
+function canLeave(range: string): boolean {
+  const setting = "/proc/sys/net/ipv6/conf/lo/disable_ipv6";
+  return (
+    !isIPv6(interfaceOf(range).address) ||
+    (existsSync(setting) && readFileSync(setting, "utf8").trim() === "0")
+  );
 }
 
-/** An address or range of IPv4 as a number and a length; the bits beyond the length must be zero. */
+/** A range, or an address alone, of either family. */
+function interfaceOf(range: string): InterfaceAddress {
+  const [address = "", length] = range.split("/");
+  return { address, prefixLength: Number(length ?? (isIPv6(address) ? 128 : 32)) };
+}
+
+/** A range of IPv4 as a number and a length; the bits beyond the length must be zero. */
 function parseRange(range: string): { network: number; prefixLength: number } {
-  const [address = "", length = "32"] = range.split("/");
-  const network = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const [address = "", length] = range.split("/");
+  const network = toNumber(address);
   const prefixLength = Number(length);
   if (!/^\d+(\.\d+){3}$/.test(address) || !(prefixLength <= 32) || network % 2 ** (32 - prefixLength) !== 0)
     throw new FarmError(`"${range}" isn't a range of addresses`, "write it like 10.90.0.0/24", 2);
   return { network, prefixLength };
-}
-
-function toText(address: number): string {
-  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".");
 }

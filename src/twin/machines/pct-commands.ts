@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { truncateSync } from "node:fs";
+import { isIPv4, isIPv6 } from "node:net";
 import { limitMemory } from "./cgroup.ts";
 import { insideMachine, isRunning, machineGroup } from "./inside.ts";
 import { machineLayout } from "./layout.ts";
@@ -8,6 +9,7 @@ import { openRange } from "./network.ts";
 import { findGuest, forgetGuest, type Guest, guestsOf, saveGuest } from "./pct-guests.ts";
 import { type PctCall, PctError, parseNet, printNet } from "./pct-options.ts";
 import { newRootfs, resized, volumeOf, volumesOf, withMounts, without } from "./pct-volumes.ts";
+import { readdress } from "./readdress.ts";
 import { lastLines, run } from "./run.ts";
 import { deleteVolume, growVolume, mountVolume } from "./volumes.ts";
 
@@ -94,12 +96,12 @@ export const commands: Record<string, (call: Call) => Promise<string>> = {
     const kept = withMounts(guest.vmid, values, config);
     const changed = { ...guest, config: { ...kept, ...stored(values, kept) } };
     const spec = specOf(stack, changed);
-    await prepare(stack, spec);
+    await readdress(stack, spec);
     // Before it is forgotten: a new volume may get the name of one that is gone, and must not find its files.
     for (const volume of gone) deleteVolume(stack, guest.machine, volume);
     saveGuest(stack, node, changed);
     if (!isRunning(stack, guest.machine)) return "";
-    // Memory and new mounts come at once, as with Proxmox. Name and address do so there too, here at the next start.
+    // Memory and new mounts come at once too, as with Proxmox. So does the name there, here at the next start.
     limitMemory(machineGroup(stack, guest.machine), spec.memoryBytes);
     const before = volumesOf(config).map(({ name }) => name);
     for (const volume of volumesOf(kept))
@@ -261,14 +263,19 @@ function keysOf(call: Call): string[] {
 /** The machine that a guest is. The twin's bridge is flat, so the length of the prefix is the range's own. */
 function specOf(stack: string, guest: Guest): MachineSpec {
   const { config, machine, authorizedKeys } = guest;
-  const address = parseNet("net0", config.net0 ?? "name=eth0").ip?.split("/")[0] ?? "none";
-  if (!/^\d+(\.\d+){3}$/.test(address))
-    throw new PctError("the twin's guests need a static address: --net0 …,ip=ADDRESS/PREFIX");
+  const { ip, ip6 } = parseNet("net0", config.net0 ?? "name=eth0");
+  const address = ip?.split("/")[0] ?? "none";
+  const address6 = ip6?.split("/")[0];
+  if (!isIPv4(address) || !(address6 === undefined || isIPv6(address6)))
+    throw new PctError(
+      "the twin's guests need a static address: --net0 …,ip=ADDRESS/PREFIX, and if they have one ip6=ADDRESS/PREFIX",
+    );
   return {
     name: machine,
     hostname: config.hostname ?? machine,
     address,
     prefixLength: Number(openRange(stack)?.split("/")[1]),
+    ...(address6 === undefined ? {} : { address6 }),
     memoryBytes: Number(config.memory) * 2 ** 20,
     diskBytes: volumeOf(config.rootfs ?? "").bytes,
     volumes: volumesOf(config),

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Seed } from "./disk.ts";
 import type { MachineSpec } from "./machine.ts";
+import { PREFIX_LENGTH_6 } from "./network.ts";
 import { proxyAddress } from "./packages.ts";
 import { must } from "./run.ts";
 
@@ -31,18 +32,24 @@ export async function firstBoot(stack: string, spec: MachineSpec): Promise<Seed[
   ];
 }
 
-/** What a hypervisor sets before each start. The file's name is that of systemd's own, which would ask DHCP. */
-export function everyBoot(spec: MachineSpec): Seed[] {
-  const network = `[Match]
-Name=host0
+/** A machine's addresses, as networkd reads them. The file's name is that of systemd's own, which would ask DHCP. */
+export function networkSeed({ address, prefixLength, address6 }: MachineSpec): Seed {
+  const lines6 =
+    address6 === undefined
+      ? "LinkLocalAddressing=no\n"
+      : `Address=${address6}/${PREFIX_LENGTH_6}\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\n`;
+  return {
+    path: "/etc/systemd/network/80-container-host0.network",
+    content: `[Match]\nName=host0\n\n[Network]\nAddress=${address}/${prefixLength}\n${lines6}`,
+    mode: 0o644,
+  };
+}
 
-[Network]
-Address=${spec.address}/${spec.prefixLength}
-LinkLocalAddressing=no
-`;
+/** What a hypervisor sets before each start. */
+export function everyBoot(spec: MachineSpec): Seed[] {
   return [
     { path: "/etc/hostname", content: `${spec.hostname ?? spec.name}\n`, mode: 0o644 },
-    { path: "/etc/systemd/network/80-container-host0.network", content: network, mode: 0o644 },
+    networkSeed(spec),
   ];
 }
 

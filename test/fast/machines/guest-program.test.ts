@@ -122,7 +122,8 @@ for (const [call, message] of wrongCalls)
   });
 
 const GUEST =
-  "ensure --vmid 111 --hostname db1 --bridge vmbr1 --address 10.0.0.11/24 --gateway 10.0.0.1 --cores 1 --memory 1907";
+  "ensure --vmid 111 --hostname db1 --bridge vmbr1 --mac 02:FA:0A:50:00:0B --address 10.0.0.11/24 --gateway 10.0.0.1 --cores 1 --memory 1907";
+const IN_IPV6 = "--address6 2001:db8::11/64 --gateway6 2001:db8::1";
 
 test("a container is made with all that is declared, and run again nothing happens", (t) => {
   const proxmox = new ProxmoxHost(t);
@@ -153,6 +154,21 @@ test("what can be changed in place is: settings, a larger disk, larger and new m
   const same = `${GUEST.replace("1907", "3815")} --disk 28 --mount /srv/0=1 --mount /srv/a=25`;
   assert.deepEqual(proxmox.changes(same), ["pct set 111 --delete startup"]);
   assert.deepEqual(proxmox.changes(same), []);
+});
+
+test("addresses change in place, and what else the interface has stays", (t) => {
+  const proxmox = new ProxmoxHost(t);
+  proxmox.changes(`${GUEST} --disk 19`);
+  const net0 = "name=eth0,bridge=vmbr1,hwaddr=02:FA:0A:50:00:0B,ip=10.0.0.11/24,gw=10.0.0.1";
+  const set = "pct set 111 --net0";
+  assert.deepEqual(proxmox.changes(`${GUEST} --disk 19 ${IN_IPV6}`), [
+    `${set} ${net0},ip6=2001:db8::11/64,gw6=2001:db8::1`,
+  ]);
+  assert.deepEqual(proxmox.changes(`${GUEST} --disk 19 ${IN_IPV6}`), []);
+  const stored = JSON.parse(readFileSync(proxmox.path("state", "pct-111.json"), "utf8"));
+  stored.config.net0 += ",mtu=1400";
+  proxmox.write("state/pct-111.json", JSON.stringify(stored));
+  assert.deepEqual(proxmox.changes(`${GUEST} --disk 19`), [`${set} ${net0},mtu=1400`]);
 });
 
 test("what would lose files is refused, and nothing is changed", (t) => {
@@ -193,9 +209,9 @@ test("a higher generation makes another machine, a lower one is refused, and a g
 test("a VM is made of Debian's image, and its first boot finds key and address on its disk", (t) => {
   const proxmox = new ProxmoxHost(t);
   proxmox.write("state/shown", KEY.publicKey);
-  const line = `${GUEST} --disk 19 --type vm --start-order 1`;
+  const line = `${GUEST} ${IN_IPV6} --disk 19 --type vm --start-order 1`;
   assert.deepEqual(proxmox.changes(line, VM), [
-    `qm create 111 --name db1 --memory 1907 --cores 1 --ostype l26 --scsihw virtio-scsi-single --scsi0 local-zfs:0,import-from=${proxmox.path("image")},discard=on --boot order=scsi0 --net0 virtio,bridge=vmbr1 --serial0 socket --onboot 1 --startup order=1`,
+    `qm create 111 --name db1 --memory 1907 --cores 1 --ostype l26 --scsihw virtio-scsi-single --scsi0 local-zfs:0,import-from=${proxmox.path("image")},discard=on --boot order=scsi0 --net0 virtio,macaddr=02:FA:0A:50:00:0B,bridge=vmbr1 --serial0 socket --onboot 1 --startup order=1`,
     "qm resize 111 scsi0 19G",
     "qm start 111",
   ]);
@@ -204,7 +220,12 @@ test("a VM is made of Debian's image, and its first boot finds key and address o
   assert.equal(read("user-data"), VM.userData);
   assert.deepEqual(JSON.parse(read("meta-data")), { "instance-id": "db1-1", "local-hostname": "db1" });
   const { link } = JSON.parse(read("network-config")).ethernets;
-  assert.deepEqual([link.match, link.addresses], [{ macaddress: "bc:24:11:aa:bb:cc" }, ["10.0.0.11/24"]]);
+  assert.deepEqual(link.match, { macaddress: "02:fa:0a:50:00:0b" });
+  assert.deepEqual(link.addresses, ["10.0.0.11/24", "2001:db8::11/64"]);
+  assert.deepEqual(link.routes, [
+    { to: "0.0.0.0/0", via: "10.0.0.1", "on-link": true },
+    { to: "::/0", via: "2001:db8::1" },
+  ]);
   assert.equal(statSync(join(seed, "user-data")).mode & 0o777, 0o600);
 
   assert.deepEqual(proxmox.changes(line, VM), []);
@@ -252,7 +273,7 @@ test("a declared guest is one line of options, the same whatever the order of it
   };
   assert.match(
     lineOf(["/srv/b", "/srv/a"]),
-    /^--vmid 111 --hostname db1 --bridge vmbr1 --address \S+\/24 --gateway 10\.90\.0\.1 --cores 1 --memory 1907 --disk 19 --start-order 0 --mount \/srv\/a=19 --mount \/srv\/b=19$/,
+    /^--vmid 111 --hostname db1 --bridge vmbr1 --mac 02:FA:0A:50:00:0B --address \S+\/24 --gateway 10\.90\.0\.1 --cores 1 --memory 1907 --disk 19 --start-order 0 --mount \/srv\/a=19 --mount \/srv\/b=19$/,
   );
   assert.equal(lineOf(["/srv/b", "/srv/a"]), lineOf(["/srv/a", "/srv/b"]));
 });

@@ -1,6 +1,7 @@
 /** Guests of a Proxmox host as resources. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { hostOf } from "../../../src/inventory/load.ts";
 import type { Inventory } from "../../../src/inventory/schema.ts";
 import { guestOptions, ProxmoxGuest } from "../../../src/machines/proxmox-guest.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
@@ -29,6 +30,13 @@ test("guests with data can't be deleted: data of clusters, members or copies, an
     Object.assign(host(farm, "web1").origin, { mounts: [{ path: "/srv/files", size: "1 GB" }] });
   });
   assert((await protectedOf(withFiles)).includes("web1-guest"));
+});
+
+test("a guest with an IPv6 address has it in the network of its Proxmox host, whose address there is its way out", () => {
+  const inventory = labInventory();
+  const optionsOf = (id: string) => guestOptions(hostOf(inventory, id), inventory);
+  assert.match(optionsOf("edge1"), / --address6 2001:db8:90::31\/64 --gateway6 2001:db8:90::1 /);
+  assert.doesNotMatch(optionsOf("db1"), /address6|gateway6/);
 });
 
 test("a new machine of its Proxmox host has the engine make a guest again, and is no new machine of its own there", () => {

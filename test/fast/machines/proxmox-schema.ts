@@ -48,6 +48,10 @@ const FORMATS: Readonly<Record<string, RegExp>> = {
   "pve-configid-list": /^[a-z][a-z0-9_-]+(,[a-z][a-z0-9_-]+)*$/i,
   "pve-ipv4-config": /^(dhcp|manual|\d+\.\d+\.\d+\.\d+\/\d+)$/,
   ipv4: /^\d+\.\d+\.\d+\.\d+$/,
+  "pve-ipv6-config": /^(auto|dhcp|manual|[0-9a-f:]*:[0-9a-f:]*\/\d+)$/i,
+  ipv6: /^[0-9a-f:]*:[0-9a-f:]*$/i,
+  // Of one machine, not of a group: the first byte is even.
+  "mac-addr": /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i,
   "pve-lxc-mp-string": /^[^,]+$/,
   "pve-volume-id-or-qm-path": /^(none|cdrom|\/.+|[a-z][\w.-]*:\S+)$/i,
   "pve-volume-id-or-absolute-path": /^(\/.+|[a-z][\w.-]*:\S+)$/i,

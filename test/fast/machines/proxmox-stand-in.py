@@ -50,8 +50,6 @@ def configure(guest, options):
                 del config[key]
         elif name in ("rootfs", "scsi0") or name.startswith("mp"):
             config[name] = allocated(name, value, config)
-        elif name == "net0" and TOOL == "qm":
-            config[name] = value.replace("virtio", "virtio=BC:24:11:AA:BB:CC", 1)
         else:
             config[name] = value
     save(guest)

@@ -153,6 +153,12 @@ describe("declarations on the way", () => {
       assertKept(walk("generated", draft, pair), pair);
   });
 
+  test("an IPv6 address is asked for where the one that leaves has one, and goes with that", () => {
+    const { steps } = planMove("lab", labDraft(), { from: "edge1", to: "edge2" });
+    assert(steps[0]?.commands.includes("pulumi config set --path 'farms:addresses6.edge2' ADDRESS"));
+    assert(steps.at(-1)?.commands.includes("pulumi config rm --path 'farms:addresses6.edge1'"));
+  });
+
   test("what names the host besides goes with it", () => {
     const draft = labDraft((farm, settings) => {
       farm.generations = { "wireguard/web1": 2, "machine/web1": 2, "wireguard/web2": 2 };

@@ -8,13 +8,29 @@ const contribution = edge(context);
 const config = contribution.files?.find((f) => f.path.endsWith("haproxy.cfg"))?.content ?? "";
 const section = (head: string): string => config.split(/\n(?=\S)/).find((s) => s.startsWith(head)) ?? "";
 
-test("users are awaited on the host's own address, not on the mesh", () => {
+test("users are awaited on the host's own addresses, not on the mesh, and each way is asked", () => {
+  const addresses = [context.host.address, `[${context.host.address6}]`];
   const binds = [...config.matchAll(/^ {2}bind (\S+)/gm)].map((m) => m[1]);
-  assert.deepEqual(binds, [`${context.host.address}:80`, `${context.host.address}:443`]);
+  assert.deepEqual(
+    binds,
+    addresses.flatMap((address) => [`${address}:80`, `${address}:443`]),
+  );
+  for (const address of addresses)
+    assert.equal(contribution.probes?.filter(({ command }) => command.includes(`:80:${address}'`)).length, 4);
   assert.deepEqual(
     contribution.listens?.map((l) => `${l.port} ${l.reach}`),
     ["80 world", "443 world"],
   );
+});
+
+test("an edge without an IPv6 address awaits nobody there", () => {
+  const { files, probes } = edge(
+    contextOf("edge1", (_, settings) => {
+      delete (settings.addresses6 as Record<string, string>).edge1;
+    }),
+  );
+  assert.doesNotMatch(files?.map(({ content }) => content).join("") ?? "", /^ {2}bind \[/m);
+  assert.equal(probes?.length, 4);
 });
 
 test("every node of an application is asked for its health over the mesh, and declared as a connection", () => {

@@ -22,7 +22,11 @@ const host = (id: string, index: number, memory = 2e9): Host => ({
   memory,
   share: memory,
   machine: 1,
+  address6: undefined,
   guestNetwork: undefined,
+  guestNetwork6: undefined,
+  vSwitch: undefined,
+  vSwitchAddress: undefined,
   disk: 40e9,
 });
 
