@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { FarmError } from "../shell/errors.ts";
 import { findProblems } from "./checks.ts";
 import { dataHostsOf } from "./clusters.ts";
+import { inDomainOrder } from "./domains.ts";
 import {
   type Cluster,
   configSchema,
@@ -20,8 +21,9 @@ function location(path: readonly PropertyKey[], input: unknown): string {
   for (const key of path) {
     value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
     text += typeof key === "number" ? `[${key}]` : `${text === "" ? "" : "."}${String(key)}`;
-    const id = (value as { id?: unknown; name?: unknown } | undefined)?.id;
-    if (typeof key === "number" && typeof id === "string") text += ` (${id})`;
+    const { id, name } = (value ?? {}) as { id?: unknown; name?: unknown };
+    const known = id ?? name;
+    if (typeof key === "number" && typeof known === "string") text += ` (${known})`;
   }
   return text;
 }
@@ -103,9 +105,14 @@ function inOrder(inventory: Inventory): Inventory {
       })
       .sort(byId),
     databases: inventory.databases.map(inNeedsOrder).sort(byId),
-    domains: inventory.domains.toSorted(byName),
+    domains: inventory.domains.map(inDomainOrder).sort(byName),
+    mailServers: inventory.mailServers.toSorted(byName),
+    redirects: inventory.redirects.toSorted((a, b) => (a.from < b.from ? -1 : 1)),
     trainings: inventory.trainings.toSorted(byName),
-    edge: { ...inventory.edge, hosts: inventory.edge.hosts.toSorted() },
+    edge:
+      inventory.edge.kind === "hosts"
+        ? { ...inventory.edge, hosts: inventory.edge.hosts.toSorted() }
+        : inventory.edge,
     administrators: inventory.administrators
       .map((administrator) => ({ ...administrator, keys: administrator.keys.toSorted() }))
       .sort(byName),
@@ -128,6 +135,7 @@ function read(stack: string, declaration: FarmDeclaration, config: unknown): Unc
   const hosts: Host[] = farm.hosts.map((host) => ({
     ...host,
     address: settings.addresses[host.id] ?? "",
+    address6: settings.addresses6[host.id],
     failureDomain: failureDomain(host),
     guestNetwork: settings.guestNetworks[host.id],
     machine: machineOf(farm, host),
@@ -142,6 +150,7 @@ function read(stack: string, declaration: FarmDeclaration, config: unknown): Unc
     nameservers: settings.nameservers,
     adopt: settings.adopt,
     imports: settings.imports,
+    cloudflare: settings.cloudflare,
     trainings: Object.entries(settings.training).map(([name, training]) => ({ name, ...training })),
   };
   return { inventory, settings };

@@ -1,5 +1,5 @@
 /** The words that all parts of a declaration are made of: names, addresses, sizes, titles, prices. */
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 import type { InterfaceAddress } from "./addresses.ts";
 
@@ -32,6 +32,13 @@ export const id = z
   );
 
 export const ipv4 = z.string().refine((text) => isIPv4(text), "write an IPv4 address such as 10.80.0.11");
+
+export const ipv6 = z.string().refine((text) => isIPv6(text), "write an IPv6 address such as 2001:db8::11");
+
+/** What Cloudflare has in place of numbers. */
+export const number32 = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "write the 32 digits (0 to 9, a to f) that Cloudflare has for it");
 
 /** The address of an interface with the length of its network's prefix, such as "10.90.0.1/24". */
 export const interfaceAddress = z.string().transform((text, context): InterfaceAddress => {

@@ -1,6 +1,7 @@
 /** The edge: takes users' requests on a host's own address and passes them over the mesh to nodes that live. */
 import { readFileSync } from "node:fs";
 import { healthOf } from "../apps/health.ts";
+import { edgeNames } from "../dns/edge.ts";
 import { file, unit } from "../host/entries.ts";
 import { edgeConfig, type Served } from "./edge/config.ts";
 import type { HostRole } from "./role.ts";
@@ -31,7 +32,9 @@ export const edge: HostRole = ({ inventory, host }) => {
     application,
     health: healthOf[application.software],
   }));
-  const hostnames = applications.flatMap((a) => a.hostnames).sort();
+  const hostnames = edgeNames(inventory)
+    .map(({ name }) => name)
+    .sort();
   const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
   return {
     role: ROLE,
@@ -43,7 +46,7 @@ export const edge: HostRole = ({ inventory, host }) => {
       { path: "/var/lib/farm-edge", owner: "root:haproxy", mode: "0750" },
     ],
     files: [
-      file(CONFIG, edgeConfig(inventory, host.address, served), { validate: VALIDATE }),
+      file(CONFIG, edgeConfig(inventory, host, served), { validate: VALIDATE }),
       file(HOSTNAMES, `${hostnames.join("\n")}\n`),
       file(PROGRAM, TEXTS.program, { validate: 'python3 -c \'compile(open("%s").read(), "%s", "exec")\'' }),
       file(`/etc/systemd/system/${SERVICE}`, TEXTS.service),
@@ -51,7 +54,10 @@ export const edge: HostRole = ({ inventory, host }) => {
       file(`/etc/systemd/system/${RENEWAL}.timer`, TEXTS.timer),
     ],
     // The address may come up after us.
-    sysctls: [{ key: "net.ipv4.ip_nonlocal_bind", value: "1" }],
+    sysctls: [
+      { key: "net.ipv4.ip_nonlocal_bind", value: "1" },
+      ...(host.address6 === undefined ? [] : [{ key: "net.ipv6.ip_nonlocal_bind", value: "1" }]),
+    ],
     units: [
       unit("haproxy.service", { state: "masked", enabled: false }),
       unit(SERVICE, {

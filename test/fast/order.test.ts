@@ -1,6 +1,8 @@
 /** The order in which a farm is written down means nothing, where it is not said to. */
+
 import assert from "node:assert/strict";
 import test from "node:test";
+import { edgeHosts } from "../../src/inventory/domains.ts";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { printPlan } from "../../src/shell/plan-view.ts";
 import type { Settings } from "../../src/shell/stack.ts";
@@ -66,7 +68,8 @@ function disorder(farm: FarmDeclaration, settings: Settings, random: () => numbe
     farm.applications,
     ...farm.applications!.map((a) => a.nodes),
     farm.domains,
-    farm.edge?.hosts,
+    edgeHosts(farm) as string[],
+    farm.domains!.flatMap((d) => d.extras ?? []),
     administrators,
     ...administrators.map((a) => a.keys),
   ];

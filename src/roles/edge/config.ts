@@ -1,6 +1,7 @@
 /** The edge's HAProxy configuration. */
+import { POLICY_PATH, policiesOf } from "../../dns/mail.ts";
 import { hostOf } from "../../inventory/load.ts";
-import type { Application, Inventory } from "../../inventory/schema.ts";
+import type { Application, Host, Inventory } from "../../inventory/schema.ts";
 import { WEB_PORT } from "../web.ts";
 import type { ApplicationHealth } from "./health.ts";
 
@@ -32,25 +33,47 @@ defaults
   timeout http-keep-alive 15s
 `;
 
+const isFor = (hostname: string): string => `{ req.hdr(host),host_only,lower -m str ${hostname} }`;
+
+/** Old names: with path and query, unless where they lead has a path. */
+const redirects = (inventory: Inventory): string[] =>
+  inventory.redirects.map(({ from, to, status }) => {
+    const { origin, pathname, search } = new URL(to);
+    // HAProxy takes a single % for the beginning of a variable.
+    const how = pathname + search === "/" ? `prefix ${origin}` : `location '${to.replaceAll("%", "%%")}'`;
+    return `  http-request redirect ${how} code ${status} if ${isFor(from)}`;
+  });
+
+/** How mail is to be sent to us (RFC 8461, 3.2): the text, and nothing else under that name. */
+const policies = (inventory: Inventory): string[] =>
+  policiesOf(inventory).map(({ hostname, text }) => {
+    const string = text.replaceAll("\n", "\\n");
+    return `  http-request return status 200 content-type text/plain string "${string}" if ${isFor(hostname)} { path ${POLICY_PATH} }`;
+  });
+
 /**
  * Without a certificate of its own a name is no name of ours: strict-sni ends such connections. The certificate's
  * directory comes from the environment, so that the configuration can be tested before there is a certificate.
  */
-function frontend(address: string, served: readonly Served[]): string {
+function frontend(inventory: Inventory, host: Host, served: readonly Served[]): string {
+  const addresses = [host.address, ...(host.address6 === undefined ? [] : [`[${host.address6}]`])];
+  const binds = addresses.flatMap((address) => [
+    `  bind ${address}:80`,
+    `  bind ${address}:443 ssl crt "$FARM_EDGE_CERTIFICATES" strict-sni alpn h2,http/1.1`,
+  ]);
   const routes = served.flatMap(({ application: { id, hostnames } }) => [
     `  acl is_${id} req.hdr(host),host_only,lower -m str -- ${hostnames.join(" ")}`,
     `  use_backend ${id}_any if is_${id} { nbsrv(${id}) eq 0 }`,
     `  use_backend ${id} if is_${id}`,
   ]);
   return `frontend users
-  bind ${address}:80
-  bind ${address}:443 ssl crt "$FARM_EDGE_CERTIFICATES" strict-sni alpn h2,http/1.1
+${binds.join("\n")}
   # What a client says of its own origin is not to be believed.
   http-request del-header Forwarded
   http-request del-header X-Real-IP
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
-${routes.join("\n")}
+${[...redirects(inventory), ...policies(inventory), ...routes].join("\n")}
   default_backend unknown
 
 backend unknown
@@ -92,6 +115,6 @@ ${common}${servers("")}
 }
 
 /** The whole configuration of one edge. */
-export function edgeConfig(inventory: Inventory, address: string, served: readonly Served[]): string {
-  return [HEAD, frontend(address, served), ...served.map((s) => backends(inventory, s))].join("\n");
+export function edgeConfig(inventory: Inventory, host: Host, served: readonly Served[]): string {
+  return [HEAD, frontend(inventory, host, served), ...served.map((s) => backends(inventory, s))].join("\n");
 }

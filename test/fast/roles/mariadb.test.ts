@@ -23,6 +23,7 @@ const host = (id: string, index: number, memory = 2e9): Host => ({
   share: memory,
   machine: 1,
   guestNetwork: undefined,
+  address6: undefined,
   disk: 40e9,
 });
 
@@ -45,7 +46,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     clusters: [cluster],
     applications: [],
     domains: [],
-    edge: { hosts: [] },
+    edge: { kind: "hosts", hosts: [] },
     generations: {},
     stack: "test",
     administrators: [],
@@ -53,6 +54,9 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     nameservers: [],
     adopt: [],
     imports: {},
+    cloudflare: undefined,
+    mailServers: [],
+    redirects: [],
     trainings: [],
     databases: [],
     versions: {},

@@ -28,6 +28,7 @@ const host = (id: string, memory = 2e9): Host => ({
   share: memory,
   machine: 1,
   guestNetwork: undefined,
+  address6: undefined,
   disk: 40e9,
 });
 
@@ -66,7 +67,7 @@ const inventory: Inventory = {
   ],
   databases: [{ id: "all", title, cluster: "main", extensions: [] }],
   domains: [],
-  edge: { hosts: [] },
+  edge: { kind: "hosts", hosts: [] },
   generations: {},
   stack: "test",
   administrators: [],
@@ -74,6 +75,9 @@ const inventory: Inventory = {
   nameservers: [],
   adopt: [],
   imports: {},
+  cloudflare: undefined,
+  mailServers: [],
+  redirects: [],
   trainings: [],
   versions: {},
 };
