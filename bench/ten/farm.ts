@@ -1,6 +1,6 @@
 /** Ten machines of a twin of their own, and their plan: the comparison with other tools in README. */
 import { mkdirSync, readFileSync } from "node:fs";
-import { planDns } from "../../src/dns/zones.ts";
+import { planDns } from "../../src/dns/plan.ts";
 import { loadInventory } from "../../src/inventory/load.ts";
 import type { Inventory } from "../../src/inventory/schema.ts";
 import { deriveKeys, type Keys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";

@@ -1,10 +1,11 @@
 /** What must hold of names and zones, each with a message a part-time administrator can act on. */
 import { doubles } from "../inventory/doubles.ts";
 import type { Inventory } from "../inventory/schema.ts";
+import { checkCloudflare } from "./check-cloudflare.ts";
 import { checkMail } from "./check-mail.ts";
 import { recordProblem } from "./content.ts";
 import { edgeNames, redirectSource } from "./edge.ts";
-import { type DnsRecord, isWithin, type Zone } from "./record.ts";
+import { type DnsRecord, isWithin, recordId, type Zone } from "./record.ts";
 import { extraSource, zoneFor, zonesOf } from "./zones.ts";
 
 type Problems = string[];
@@ -33,7 +34,7 @@ function checkTogether({ name: zone, records }: Zone, flattened: boolean): Probl
     for (const [type, same] of Map.groupBy(all, (r) => r.type))
       if (OF_ONE.has(type) && new Set(same.map((r) => r.source)).size > 1)
         problems.push(
-          `${listed(same.map((r) => r.source))} overlap: all give ${name} ${type} records; give each its own name`,
+          `${listed(same.map((r) => r.source))} overlap: each says which ${type} records ${name} has; remove one`,
         );
   }
   return [...problems, ...checkTwice(records)];
@@ -41,14 +42,16 @@ function checkTogether({ name: zone, records }: Zone, flattened: boolean): Probl
 
 /** One record that stands twice, and texts of which a name may have one alone. */
 function checkTwice(records: readonly DnsRecord[]): Problems {
-  const same = doubles(
-    records,
-    (r) => `${r.name} ${r.type} ${r.content}`,
-    (r) => r.source,
-  )
-    // Those of several declarations are told of already, if their type is of one alone.
-    .filter(([which, sources]) => new Set(sources).size === 1 || !OF_ONE.has(which.split(" ")[1] ?? ""))
-    .map(([which, sources]) => `${which} is declared twice (${listed(sources)}); remove one`);
+  const same = [recordId, ({ name, type, content }: DnsRecord) => `${name}/${type}/${content}`].flatMap(
+    (key) =>
+      doubles(records, key, (r) => r.source)
+        // Those of several declarations are told of already, if their type is of one alone.
+        .filter(([which, sources]) => new Set(sources).size === 1 || !OF_ONE.has(which.split("/")[1] ?? ""))
+        .map(([which, sources]) => {
+          const [name, type] = which.split("/");
+          return `${name} has one ${type} record twice, or two that exclude each other (${listed(sources)}); remove one`;
+        }),
+  );
   const policies = doubles(
     records.filter(({ type }) => type === "TXT"),
     ({ name, content }) => {
@@ -60,7 +63,7 @@ function checkTwice(records: readonly DnsRecord[]): Problems {
     const [kind, name] = which.split(" ");
     return `${name} has more than one record v=${kind} (${listed(sources)}), so none counts; leave one`;
   });
-  return [...same, ...policies];
+  return [...new Set(same), ...policies];
 }
 
 function checkZone(inventory: Inventory, zone: Zone): Problems {
@@ -137,11 +140,13 @@ function checkRedirects(inventory: Inventory): Problems {
 
 /** Names as they would be, if nothing were wrong with what they are made from. */
 export function checkDns(inventory: Inventory): Problems {
+  const zones = zonesOf(inventory);
   return [
     ...checkDomains(inventory),
     ...checkRedirects(inventory),
     ...checkEdgeNames(inventory),
     ...checkMail(inventory),
-    ...zonesOf(inventory).flatMap((zone) => checkZone(inventory, zone)),
+    ...zones.flatMap((zone) => checkZone(inventory, zone)),
+    ...checkCloudflare(inventory, zones),
   ];
 }

@@ -4,6 +4,12 @@ import type { Application, Host, Inventory } from "../inventory/schema.ts";
 import { policiesOf } from "./mail.ts";
 import { type DnsRecord, SHORT_TTL, TUNNEL_TARGET } from "./record.ts";
 
+/**
+ * Where the connector of a tunnel hands requests over: to a proxy on its own host, which knows the live nodes of each
+ * application. All connectors share one map, so that it can't name the nodes themselves.
+ */
+export const ORIGIN = "http://127.0.0.1:8480";
+
 /** A name that users call, and which application answers, on which nodes. */
 export interface IngressRule {
   readonly hostname: string;

@@ -82,11 +82,11 @@ export function zoneFileLine(record: DnsRecord): string {
 }
 
 /**
- * By what a record is known among all of its zone, whatever else there is: "www.example.org A web1". The name of its resource
+ * By what a record is known among all of its zone, whatever else there is: "www.example.org/A/web1". The name of its resource
  * and of `farms:cloudflare.records`.
  */
 export const recordId = ({ name, type, key }: Pick<DnsRecord, "name" | "type" | "key">): string =>
-  [name, type, ...(key === undefined ? [] : [key])].join(" ");
+  [name, type, ...(key === undefined ? [] : [key])].join("/");
 
 const order = (a: DnsRecord, b: DnsRecord): number => {
   const [one, other] = [recordId(a), recordId(b)];

@@ -2,32 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Domain, Extra } from "../inventory/domains.ts";
 import type { Inventory } from "../inventory/schema.ts";
-import {
-  addressRecords,
-  type EdgeName,
-  edgeNames,
-  edgeRecords,
-  type IngressRule,
-  ingressOf,
-} from "./edge.ts";
-import {
-  type MtaStsPolicy,
-  mailRecords,
-  policiesOf,
-  type ReverseName,
-  refusedMail,
-  reverseNames,
-  withoutMail,
-} from "./mail.ts";
+import { addressRecords, type EdgeName, edgeNames, edgeRecords } from "./edge.ts";
+import { mailRecords, refusedMail, withoutMail } from "./mail.ts";
 import { type DnsRecord, inRecordOrder, isWithin, LONG_TTL, quoted, type Zone } from "./record.ts";
-
-/** All that names need: what any edge, authoritative server or audit goes by. */
-export interface DnsPlan {
-  readonly zones: readonly Zone[];
-  readonly ingress: readonly IngressRule[];
-  readonly policies: readonly MtaStsPolicy[];
-  readonly reverse: readonly ReverseName[];
-}
 
 export const extraSource = ({ type, name }: Extra, zone: string): string =>
   `extra ${type === "host" ? "" : `${type} `}${name} of ${zone}`;
@@ -106,11 +83,3 @@ export function zonesOf(inventory: Inventory): Zone[] {
   const names = Map.groupBy(once, ({ name }) => zoneFor(inventory, name));
   return inventory.domains.map((domain) => zoneOf(inventory, domain, names.get(domain) ?? []));
 }
-
-/** The names of a checked farm. */
-export const planDns = (inventory: Inventory): DnsPlan => ({
-  zones: zonesOf(inventory),
-  ingress: ingressOf(inventory),
-  policies: policiesOf(inventory),
-  reverse: reverseNames(inventory),
-});

@@ -1,6 +1,6 @@
 /** Inventory in, plan out: plain data, no engine, no I/O, no clock, no randomness. */
 import { createHash } from "node:crypto";
-import { type DnsPlan, planDns } from "../dns/zones.ts";
+import { type DnsPlan, planDns } from "../dns/plan.ts";
 import { bundle } from "../host/bundle.ts";
 import { merge } from "../host/merge.ts";
 import type { Contribution, HostState } from "../host/state.ts";

@@ -75,6 +75,7 @@ export async function twinSettings(stack: string): Promise<Settings> {
     ...real,
     ...byName(real, "imports", numberOf),
     addresses: addresses(stack),
+    ...byName(real, "addresses6", (host) => `fd80::${numberOf(host).slice(0, 4)}`),
     ...byName(real, "guestNetworks", guestNetwork),
     administrators: [
       { name: "twin", languages: ["en", "ru"], keys: [readFileSync(`${key}.pub`, "utf8").trim()] },
