@@ -31,9 +31,12 @@ function zoneLines({ inventory }: Plan, zone: Zone): string[] {
 
 /** Where names are kept, and who answers behind them. */
 function headLines({ inventory, dns }: Plan): string[] {
-  const hosts = edgeHosts(inventory).join(", ");
+  const edge =
+    inventory.edge.kind === "cloudflare"
+      ? "Cloudflare, whose tunnel no host opens yet"
+      : edgeHosts(inventory).join(", ") || "nothing yet";
   return [
-    `  users come in by ${inventory.edge.kind === "cloudflare" ? "Cloudflare" : hosts || "nothing yet"}`,
+    `  users come in by ${edge}`,
     `  registered ${whereRegistered(inventory)}`,
     ...inventory.redirects.map(({ from, to, status }) => `  ${from} leads to ${to} (${status})`),
     ...dns.reverse.map(
@@ -63,9 +66,9 @@ export function nameDocuments({ inventory, dns }: Plan): Record<string, unknown>
     { ...facts, records: records.map(documentLine) },
   ]);
   const lines = {
-    ingress: dns.ingress.map((r) => `${r.hostname}: ${r.application} on ${r.nodes.join(", ")}`),
-    redirects: redirects.map(({ from, to, status }) => `${from}: ${status} ${to}`),
-    reverseNames: dns.reverse.map(({ address, name, host }) => `${address}: ${name} (${host})`),
+    ingress: dns.ingress.map((r) => `${r.hostname} is ${r.application} on ${r.nodes.join(", ")}`),
+    redirects: redirects.map(({ from, to, status }) => `${from} leads to ${to} (${status})`),
+    reverseNames: dns.reverse.map(({ address, name, host }) => `${address} of ${host} is ${name}`),
   };
   return {
     edge,
