@@ -218,8 +218,8 @@ export const prod: FarmDeclaration = {
       extras: [{ type: "host", name: "wiki.ksacerts.com", host: "do-nyc1-b" }],
     },
   ],
-  // The documents name the domain of the mail and not its server: this is a host with an address of its own in Europe.
-  mailServers: [{ name: "mail.cnmcyber.com", host: "contabo-de1" }],
+  // The documents name the domain of the mail and not its server: this is one of those with an address of their own.
+  mailServers: [{ name: "mail.cnmcyber.com", host: "contabo-stl2" }],
   redirects: [{ from: "www.opplet.net", to: "https://opplet.net", status: 301 }],
   // The hosts with a public address that have no other web server. Guests have none, and the droplets' ports are in use.
   edge: { kind: "hosts", hosts: ["contabo-stl1", "contabo-stl2"] },

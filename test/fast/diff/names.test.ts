@@ -87,7 +87,7 @@ test("the plan names each name once, with all that it says", () => {
   );
   assert.match(
     text,
-    /\n {2}192\.0\.2\.51 of contabo-de1 is to be mail\.cnmcyber\.com in reverse, by its provider\n/,
+    /\n {2}192\.0\.2\.53 of contabo-stl2 is to be mail\.cnmcyber\.com in reverse, by its provider\n/,
   );
   const proxied = printPlan(planOf(behindCloudflare()), {});
   assert.match(proxied, /\n {4}pravka\.opplet\.net: CNAME tunnel\.cfargotunnel\.com \(proxied\)\n/);

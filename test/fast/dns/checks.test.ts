@@ -176,9 +176,9 @@ const refused: [string, Change, RegExp][] = [
   [
     "two names for one address in reverse",
     (farm) => {
-      farm.mailServers!.push({ name: "mail.opplet.net", host: "contabo-de1" });
+      farm.mailServers!.push({ name: "mail.opplet.net", host: "contabo-stl2" });
     },
-    /mail servers mail\.cnmcyber\.com and mail\.opplet\.net are both contabo-de1; an address has one name in reverse/,
+    /mail servers mail\.cnmcyber\.com and mail\.opplet\.net are both contabo-stl2; an address has one name in reverse/,
   ],
   [
     "reports to somebody else",

@@ -105,7 +105,7 @@ test("records in the words of the API", () => {
     value: "letsencrypt.org",
   });
   assert.equal(inputs("cnmcyber.com/CAA/letsencrypt.org").content, undefined);
-  assert.equal(inputs("cnmcyber.com/TXT/spf").content, '"v=spf1 ip4:192.0.2.51 -all"');
+  assert.equal(inputs("cnmcyber.com/TXT/spf").content, '"v=spf1 ip4:192.0.2.53 -all"');
   assert.deepEqual([inputs("ksacerts.com/MX/.").content, inputs("ksacerts.com/MX/.").priority], [".", 0]);
 });
 

@@ -51,7 +51,7 @@ test("a name that sends mail says by which servers, who gets reports, and how it
   const key = rsa.toString("base64");
   const ed25519 = Buffer.alloc(32, 7).toString("base64");
   const inventory = prodInventory((farm, settings) => {
-    settings.addresses6 = { "contabo-de1": "2001:db8::51" };
+    settings.addresses6 = { "contabo-stl2": "2001:db8::53" };
     const mail = domain(farm, "cnmcyber.com").mail!;
     mail.dkim = [
       { selector: "s2", publicKey: ed25519 },
@@ -68,13 +68,13 @@ test("a name that sends mail says by which servers, who gets reports, and how it
   const version = createHash("sha256").update(policy).digest("hex").slice(0, 32);
   for (const line of [
     "cnmcyber.com. 3600 IN MX 10 mail.cnmcyber.com.",
-    'cnmcyber.com. 3600 IN TXT "v=spf1 ip4:192.0.2.51 ip6:2001:db8::51 ip4:198.51.100.0/24 ip6:2001:db8:1::/48 include:_spf.example.net -all"',
+    'cnmcyber.com. 3600 IN TXT "v=spf1 ip4:192.0.2.53 ip6:2001:db8::53 ip4:198.51.100.0/24 ip6:2001:db8:1::/48 include:_spf.example.net -all"',
     '_dmarc.cnmcyber.com. 3600 IN TXT "v=DMARC1; p=quarantine; sp=reject; rua=mailto:dmarc@cnmcyber.com"',
     `_mta-sts.cnmcyber.com. 3600 IN TXT "v=STSv1; id=${version}"`,
     '_smtp._tls.cnmcyber.com. 3600 IN TXT "v=TLSRPTv1; rua=mailto:tls@cnmcyber.com"',
     `s2._domainkey.cnmcyber.com. 3600 IN TXT "v=DKIM1; k=ed25519; p=${ed25519}"`,
-    "mail.cnmcyber.com. 300 IN A 192.0.2.51",
-    "mail.cnmcyber.com. 300 IN AAAA 2001:db8::51",
+    "mail.cnmcyber.com. 300 IN A 192.0.2.53",
+    "mail.cnmcyber.com. 300 IN AAAA 2001:db8::53",
     "mta-sts.cnmcyber.com. 300 IN A 192.0.2.52",
   ])
     assert(all.includes(line), line);
@@ -88,8 +88,8 @@ test("a name that sends mail says by which servers, who gets reports, and how it
   assert.equal(strings.join(""), `v=DKIM1; k=rsa; p=${key}`);
 
   assert.deepEqual(plan.dns.reverse, [
-    { address: "192.0.2.51", name: "mail.cnmcyber.com", host: "contabo-de1" },
-    { address: "2001:db8::51", name: "mail.cnmcyber.com", host: "contabo-de1" },
+    { address: "192.0.2.53", name: "mail.cnmcyber.com", host: "contabo-stl2" },
+    { address: "2001:db8::53", name: "mail.cnmcyber.com", host: "contabo-stl2" },
   ]);
 });
 
@@ -112,11 +112,11 @@ test("texts are written so that zone files and Cloudflare read them back as they
 
 test("SPF of several servers names each host's addresses once", () => {
   const inventory = prodInventory((farm) => {
-    farm.mailServers!.push({ name: "mx2.cnmcyber.com", host: "contabo-stl1" });
+    farm.mailServers!.push({ name: "mx2.cnmcyber.com", host: "contabo-de1" });
     domain(farm, "cnmcyber.com").mail!.servers.push("mx2.cnmcyber.com");
   });
   const mail = inventory.domains.find((d) => d.name === "cnmcyber.com")!.mail!;
-  assert.equal(spfOf(inventory, mail), "v=spf1 ip4:192.0.2.51 ip4:192.0.2.52 -all");
+  assert.equal(spfOf(inventory, mail), "v=spf1 ip4:192.0.2.51 ip4:192.0.2.53 -all");
 });
 
 test("who may issue certificates, hand-written records and hosts by name stand in the zone", () => {
