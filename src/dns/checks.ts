@@ -4,7 +4,7 @@ import type { Inventory } from "../inventory/schema.ts";
 import { checkCloudflare } from "./check-cloudflare.ts";
 import { checkMail } from "./check-mail.ts";
 import { recordProblem } from "./content.ts";
-import { edgeNames, redirectSource } from "./edge.ts";
+import { edgeNames, redirectSource, targetOf } from "./edge.ts";
 import { type DnsRecord, isWithin, recordId, type Zone } from "./record.ts";
 import { extraSource, zoneFor, zonesOf } from "./zones.ts";
 
@@ -120,6 +120,7 @@ const checkEdgeNames = (inventory: Inventory): Problems =>
 
 function checkRedirects(inventory: Inventory): Problems {
   const ours = inventory.domains.map(({ name }) => name);
+  const applications = inventory.applications.map(({ id }) => id);
   return inventory.redirects.flatMap((redirect) => {
     const { from, to } = redirect;
     const source = redirectSource(redirect);
@@ -128,7 +129,12 @@ function checkRedirects(inventory: Inventory): Problems {
       ...(domain === undefined
         ? [`${source} is in none of our domains (${ours.join(", ")}); declare the domain`]
         : []),
-      ...(new URL(to).hostname === from ? [`${source} leads to itself (${to}); correct one`] : []),
+      ...(to.startsWith("https://") || applications.includes(to)
+        ? []
+        : [`${source} leads to "${to}", which is no application; there is ${applications.join(", ")}`]),
+      ...(targetOf(inventory, redirect).hostname === from
+        ? [`${source} leads to itself (${to}); correct one`]
+        : []),
       ...(domain?.keptBy !== undefined && inventory.edge.kind === "cloudflare"
         ? [
             `${source}: Cloudflare has one table of redirects for ${domain.name}: write it in ${domain.keptBy}`,

@@ -33,6 +33,15 @@ export interface EdgeName {
   readonly source: string;
 }
 
+/** Where a redirect leads. Of an application that there is not the checks tell; it then leads to its mere name. */
+export function targetOf({ applications }: Pick<Inventory, "applications">, { to }: Redirect): URL {
+  const application = applications.find(({ id }) => id === to);
+  return new URL(to.startsWith("https://") ? to : `https://${application?.hostnames[0] ?? to}`);
+}
+
+/** Whether path and query of what was asked for are kept. */
+export const keepsPath = ({ pathname, search, hash }: URL): boolean => pathname + search + hash === "/";
+
 export const redirectSource = ({ from }: Redirect): string => `redirect from ${from}`;
 
 /** All names for which the edge answers; one may be there twice, which the checks refuse. */

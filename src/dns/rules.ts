@@ -1,6 +1,7 @@
 /** What Cloudflare does with requests before they reach us, zone by zone, in the words of its rulesets. Pure. */
 import { traitsOf } from "../apps/edge-traits.ts";
 import type { Application, Inventory } from "../inventory/schema.ts";
+import { keepsPath, targetOf } from "./edge.ts";
 import { zoneFor } from "./zones.ts";
 
 /** A rule of a ruleset. Its `ref` keeps it the same rule wherever it stands. */
@@ -62,25 +63,26 @@ const set = (values: readonly string[]): string => `{${values.map((v) => JSON.st
 const any = (conditions: readonly string[]): string => `(${conditions.join(" or ")})`;
 const isFor = ({ hostnames }: Pick<Application, "hostnames">): string => `http.host in ${set(hostnames)}`;
 
-/** Old names: with path and query, unless where they lead has a path. */
+/** Old names. */
 const redirectRules = (inventory: Inventory, zone: string): Rule[] =>
   inventory.redirects
     .filter(({ from }) => zoneFor(inventory, from)?.name === zone)
-    .map(({ from, to, status }) => {
-      const { origin, pathname, search } = new URL(to);
-      const bare = pathname + search === "/";
+    .map((redirect) => {
+      const { from, status } = redirect;
+      const target = targetOf(inventory, redirect);
+      const kept = keepsPath(target);
       return {
         ref: `redirect ${from}`,
-        description: `${from} leads to ${to}`,
+        description: `${from} leads to ${target.href}`,
         expression: isFor({ hostnames: [from] }),
         action: "redirect",
         actionParameters: {
           fromValue: {
             statusCode: status,
-            targetUrl: bare
-              ? { expression: `concat(${JSON.stringify(origin)}, http.request.uri.path)` }
-              : { value: to },
-            preserveQueryString: bare,
+            targetUrl: kept
+              ? { expression: `concat(${JSON.stringify(target.origin)}, http.request.uri.path)` }
+              : { value: target.href },
+            preserveQueryString: kept,
           },
         },
       };

@@ -97,12 +97,21 @@ export const domainSchema = z.strictObject({
 /** A name of a host as a mail server; the address of the host has this name in reverse. */
 export const mailServerSchema = z.strictObject({ name: hostname, host: id });
 
+/** Characters that an address may have (RFC 3986), but for those in which HAProxy's configuration would see more than a text. */
+const ADDRESS = /^https:\/\/[\w.~:/?#@!$&()*+,;=%-]+$/;
+
 export const redirectSchema = z.strictObject({
   from: hostname,
-  /** Path and query are kept where this has no path, as in https://example.org. */
+  /**
+   * An application, by its name here, or an address that begins with https://. Path and query are kept unless the address has
+   * a path of its own.
+   */
   to: z
-    .url({ protocol: /^https$/, error: "write where it leads, such as https://example.org" })
-    .regex(/^[\w.~:/?#[\]@!$&()*+,;=%-]+$/, "write other letters as a browser sends them: %D0%B0"),
+    .string()
+    .refine(
+      (text) => /^[a-z][a-z0-9-]{0,30}$/.test(text) || (ADDRESS.test(text) && URL.canParse(text)),
+      "write an application, or an address such as https://example.org/page, other letters as a browser sends them (%D0%B0)",
+    ),
   /** 301 and 308 are for good, and browsers keep them. */
   status: z.literal([301, 302, 307, 308], { error: "write 301, 302, 307 or 308" }),
 });

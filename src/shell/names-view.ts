@@ -1,7 +1,9 @@
 /** The names of a plan as people read them, and as documents that can be compared line by line. */
+import { targetOf } from "../dns/edge.ts";
 import { whereRegistered } from "../dns/plan.ts";
 import { type DnsRecord, type Zone, zoneFileLine } from "../dns/record.ts";
 import { edgeHosts } from "../inventory/domains.ts";
+import type { Inventory } from "../inventory/schema.ts";
 import type { Plan } from "../plan/plan.ts";
 
 /** Names that take and send no mail say so in two records, which are one fact to people. */
@@ -29,6 +31,11 @@ function zoneLines({ inventory }: Plan, zone: Zone): string[] {
   return [`  ${zone.name} (${facts.join("; ")})`, ...[...names].map((entry) => recordsOf(...entry))];
 }
 
+const redirectLines = (inventory: Inventory): string[] =>
+  inventory.redirects.map(
+    (redirect) => `${redirect.from} leads to ${targetOf(inventory, redirect).href} (${redirect.status})`,
+  );
+
 /** Where names are kept, and who answers behind them. */
 function headLines({ inventory, dns }: Plan): string[] {
   const edge =
@@ -38,7 +45,7 @@ function headLines({ inventory, dns }: Plan): string[] {
   return [
     `  users come in by ${edge}`,
     `  registered ${whereRegistered(inventory)}`,
-    ...inventory.redirects.map(({ from, to, status }) => `  ${from} leads to ${to} (${status})`),
+    ...redirectLines(inventory).map((line) => `  ${line}`),
     ...dns.reverse.map(
       ({ address, name, host }) => `  ${address} of ${host} is to be ${name} in reverse, by its provider`,
     ),
@@ -60,18 +67,17 @@ const documentLine = (record: DnsRecord): string =>
  * for each name that users call, with the nodes behind it.
  */
 export function nameDocuments({ inventory, dns }: Plan): Record<string, unknown> {
-  const { redirects, edge } = inventory;
   const zones = dns.zones.map(({ name, records, ...facts }) => [
     name,
     { ...facts, records: records.map(documentLine) },
   ]);
   const lines = {
     ingress: dns.ingress.map((r) => `${r.hostname} is ${r.application} on ${r.nodes.join(", ")}`),
-    redirects: redirects.map(({ from, to, status }) => `${from} leads to ${to} (${status})`),
+    redirects: redirectLines(inventory),
     reverseNames: dns.reverse.map(({ address, name, host }) => `${address} of ${host} is ${name}`),
   };
   return {
-    edge,
+    edge: inventory.edge,
     dns: Object.fromEntries(zones),
     ...Object.fromEntries(Object.entries(lines).filter(([, list]) => list.length > 0)),
     ...(dns.cloudflare && { cloudflare: dns.cloudflare }),

@@ -4,7 +4,7 @@ import type { DnsRecord, RecordType } from "../record.ts";
 
 type Data = cloudflare.types.input.DnsRecordData;
 
-/** Characters that a comment may have on every plan (developers.cloudflare.com, "DNS record attributes"). */
+/** Characters that a comment may have on every plan (developers.cloudflare.com, "Record attributes"). */
 const LONGEST_COMMENT = 100;
 /** Cloudflare's word for a time of its own choice: it takes no other for proxied names. */
 const AUTOMATIC = 1;

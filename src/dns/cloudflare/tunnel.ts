@@ -1,4 +1,7 @@
-import * as cloudflare from "@pulumi/cloudflare";
+import { ZeroTrustAccessApplication } from "@pulumi/cloudflare/zeroTrustAccessApplication.js";
+import { ZeroTrustAccessPolicy } from "@pulumi/cloudflare/zeroTrustAccessPolicy.js";
+import { ZeroTrustTunnelCloudflared } from "@pulumi/cloudflare/zeroTrustTunnelCloudflared.js";
+import { ZeroTrustTunnelCloudflaredConfig } from "@pulumi/cloudflare/zeroTrustTunnelCloudflaredConfig.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Inventory } from "../../inventory/schema.ts";
 import type { Keys } from "../../plan/keys.ts";
@@ -31,13 +34,13 @@ export class CloudflareTunnel extends pulumi.ComponentResource {
     super("farms:dns:Tunnel", name, {}, options);
     const { inventory, account: accountId, keys } = args;
     const tunnelSecret = pulumi.secret(keys.secret(TUNNEL_SECRET));
-    const tunnel = new cloudflare.ZeroTrustTunnelCloudflared(
+    const tunnel = new ZeroTrustTunnelCloudflared(
       name,
       { accountId, name: `farms-${inventory.stack}`, configSrc: "cloudflare", tunnelSecret },
       { parent: this },
     );
     const names = [...new Set(edgeNames(inventory).map((each) => each.name))].sort();
-    new cloudflare.ZeroTrustTunnelCloudflaredConfig(
+    new ZeroTrustTunnelCloudflaredConfig(
       `${name}-ingress`,
       {
         accountId,
@@ -62,7 +65,7 @@ export class CloudflareTunnel extends pulumi.ComponentResource {
   #access({ inventory: { stack, administrators }, account: accountId, access }: CloudflareTunnelArgs): void {
     if (access.length === 0) return;
     const emails = administrators.flatMap(({ email }) => (email === undefined ? [] : [email]));
-    const policy = new cloudflare.ZeroTrustAccessPolicy(
+    const policy = new ZeroTrustAccessPolicy(
       "administrators",
       {
         accountId,
@@ -74,7 +77,7 @@ export class CloudflareTunnel extends pulumi.ComponentResource {
       { parent: this },
     );
     for (const { application, title, hostnames } of access)
-      new cloudflare.ZeroTrustAccessApplication(
+      new ZeroTrustAccessApplication(
         application,
         {
           accountId,

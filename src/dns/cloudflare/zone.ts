@@ -1,4 +1,8 @@
-import * as cloudflare from "@pulumi/cloudflare";
+import { DnsRecord } from "@pulumi/cloudflare/dnsRecord.js";
+import { Ruleset } from "@pulumi/cloudflare/ruleset.js";
+import { Zone as ZoneResource } from "@pulumi/cloudflare/zone.js";
+import { ZoneDnssec } from "@pulumi/cloudflare/zoneDnssec.js";
+import { ZoneSetting } from "@pulumi/cloudflare/zoneSetting.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Inventory } from "../../inventory/schema.ts";
 import { recordId, TUNNEL_TARGET, type Zone } from "../record.ts";
@@ -52,9 +56,9 @@ export class CloudflareZone extends pulumi.ComponentResource {
     this.registerOutputs({ ds: this.ds, nameServers: this.nameServers });
   }
 
-  #zone(name: string, { zone, cloudflare: { account, zones } }: CloudflareZoneArgs): cloudflare.Zone {
+  #zone(name: string, { zone, cloudflare: { account, zones } }: CloudflareZoneArgs): ZoneResource {
     const number = zones[zone.name];
-    return new cloudflare.Zone(
+    return new ZoneResource(
       name,
       { account: { id: account }, name: zone.name, type: "full" },
       {
@@ -67,16 +71,16 @@ export class CloudflareZone extends pulumi.ComponentResource {
 
   #sign(name: string, { registrar }: Zone, zoneId: pulumi.Output<string>): pulumi.Output<string> | undefined {
     const args = { zoneId, status: "active" };
-    const { ds } = new cloudflare.ZoneDnssec(`${name}-dnssec`, args, { parent: this, protect: true });
+    const { ds } = new ZoneDnssec(`${name}-dnssec`, args, { parent: this, protect: true });
     return registrar === "cloudflare" ? undefined : ds;
   }
 
   #rules(name: string, rules: ZoneRules, zoneId: pulumi.Output<string>): void {
     for (const [settingId, value] of Object.entries(SETTINGS))
-      new cloudflare.ZoneSetting(`${name}-${settingId}`, { zoneId, settingId, value }, { parent: this });
+      new ZoneSetting(`${name}-${settingId}`, { zoneId, settingId, value }, { parent: this });
     for (const phase of PHASES)
       if (rules[phase].length > 0)
-        new cloudflare.Ruleset(
+        new Ruleset(
           `${name}-${phase}`,
           { zoneId, kind: "zone", name: "farms", phase, rules: [...rules[phase]] },
           { parent: this },
@@ -92,7 +96,7 @@ export class CloudflareZone extends pulumi.ComponentResource {
       const number = records[id];
       const args = recordArgs(record);
       const content = tunnelTarget && record.content === TUNNEL_TARGET ? { content: tunnelTarget } : {};
-      new cloudflare.DnsRecord(
+      new DnsRecord(
         id,
         { ...args, ...content, zoneId },
         {

@@ -1,4 +1,5 @@
 /** The edge's HAProxy configuration. */
+import { keepsPath, targetOf } from "../../dns/edge.ts";
 import { POLICY_PATH, policiesOf } from "../../dns/mail.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { Application, Host, Inventory } from "../../inventory/schema.ts";
@@ -35,13 +36,15 @@ defaults
 
 const isFor = (hostname: string): string => `{ req.hdr(host),host_only,lower -m str ${hostname} }`;
 
-/** Old names: with path and query, unless where they lead has a path. */
+/** Old names. */
 const redirects = (inventory: Inventory): string[] =>
-  inventory.redirects.map(({ from, to, status }) => {
-    const { origin, pathname, search } = new URL(to);
+  inventory.redirects.map((redirect) => {
+    const target = targetOf(inventory, redirect);
     // HAProxy takes a single % for the beginning of a variable.
-    const how = pathname + search === "/" ? `prefix ${origin}` : `location '${to.replaceAll("%", "%%")}'`;
-    return `  http-request redirect ${how} code ${status} if ${isFor(from)}`;
+    const how = keepsPath(target)
+      ? `prefix ${target.origin}`
+      : `location '${target.href.replaceAll("%", "%%")}'`;
+    return `  http-request redirect ${how} code ${redirect.status} if ${isFor(redirect.from)}`;
   });
 
 /** How mail is to be sent to us (RFC 8461, 3.2): the text, and nothing else under that name. */

@@ -56,11 +56,26 @@ const refused: [string, Change, RegExp][] = [
     /redirect from www\.example\.org is in none of our domains \(opplet\.net, cnmcyber\.com, ksacerts\.com\)/,
   ],
   [
+    "a redirect to an unknown application",
+    (farm) => {
+      farm.redirects![0]!.to = "nobody";
+    },
+    /redirect from www\.opplet\.net leads to "nobody", which is no application; there is pravka, redmine/,
+  ],
+  [
+    "a redirect to its own application",
+    (farm) => {
+      farm.redirects!.push({ from: "x.opplet.net", to: "redmine", status: 302 });
+      farm.applications![1]!.hostnames = ["x.opplet.net"];
+    },
+    /redirect from x\.opplet\.net leads to itself \(redmine\)/,
+  ],
+  [
     "a redirect without TLS",
     (farm) => {
       farm.redirects![0]!.to = "http://opplet.net";
     },
-    /redirects\[0\]\.to: write where it leads, such as https:\/\/example\.org/,
+    /redirects\[0\]\.to: write an application, or an address such as https:\/\/example\.org\/page/,
   ],
   [
     "an application in nobody's domain",

@@ -152,7 +152,7 @@ test("redirects, caches and limits are one ruleset for each phase", () => {
   assert.deepEqual(rules("http_request_dynamic_redirect"), [
     {
       ref: "redirect www.opplet.net",
-      description: "www.opplet.net leads to https://opplet.net",
+      description: "www.opplet.net leads to https://opplet.net/",
       expression: 'http.host in {"www.opplet.net"}',
       action: "redirect",
       actionParameters: {

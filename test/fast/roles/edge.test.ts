@@ -55,7 +55,7 @@ test("the certificate is for every name that is served", () => {
 const full = contextOf("edge1", (farm, settings) => {
   settings.addresses6 = { edge1: "2001:db8::31" };
   farm.redirects = [
-    { from: "www.lab.opplet.net", to: "https://pravka.lab.opplet.net", status: 301 },
+    { from: "www.lab.opplet.net", to: "pravka", status: 301 },
     { from: "old.lab.opplet.net", to: "https://pravka.lab.opplet.net/wiki/%D0%90?x=1", status: 302 },
   ];
   farm.domains!.push({
