@@ -1,4 +1,5 @@
 /** What the stack's configuration says of Cloudflare, against the names that are declared. */
+import { isPrivate } from "../inventory/addresses.ts";
 import type { Inventory } from "../inventory/schema.ts";
 import { recordId, type Zone } from "./record.ts";
 
@@ -8,7 +9,14 @@ export function checkCloudflare({ cloudflare, domains }: Inventory, zones: reado
   const names = new Set(domains.map(({ name }) => name));
   const there = zones.filter(({ name }) => cloudflare.zones[name] !== undefined);
   const ids = new Set(there.flatMap(({ records }) => records.map(recordId)));
+  const hidden = zones.flatMap(({ records }) =>
+    records.filter(({ type, content }) => type === "A" && isPrivate(content)),
+  );
   return [
+    ...hidden.map(
+      ({ name, content, source }) =>
+        `${source}: ${name} would lead to ${content}, where nobody comes from outside; give the host a public address, or let Cloudflare be the edge`,
+    ),
     ...Object.keys(cloudflare.zones)
       .filter((name) => !names.has(name))
       .map((name) => `farms:cloudflare.zones has ${name}, which is no domain; declare it or remove the line`),

@@ -13,6 +13,8 @@ type Problems = string[];
 /** Types of which a name has those of one declaration alone: what another adds would contradict it. */
 const OF_ONE = new Set(["A", "AAAA", "CNAME", "HTTPS", "MX"]);
 
+const ADDRESSES = new Set(["A", "AAAA"]);
+
 /** "A and B", of what stands more than once. */
 const listed = (sources: readonly string[]): string => [...new Set(sources)].join(" and ");
 
@@ -21,13 +23,14 @@ function checkTogether({ name: zone, records }: Zone, flattened: boolean): Probl
   const problems: Problems = [];
   for (const [name, all] of Map.groupBy(records, (r) => r.name)) {
     const cname = all.find(({ type }) => type === "CNAME");
-    const others = all.filter(({ type }) => type !== "CNAME");
-    const isFlattened = name === zone && flattened;
+    // Flattened, it is an address, which mail and texts may stand beside.
+    const isAddress = name === zone && flattened;
+    const others = all.filter(({ type }) => type !== "CNAME" && (!isAddress || ADDRESSES.has(type)));
     if (name === zone && cname && !flattened)
       problems.push(
         `${cname.source}: ${name} is the zone itself and can't be a CNAME (RFC 1034, 3.6.2); write the addresses, or let Cloudflare be the edge, which flattens it`,
       );
-    else if (cname && others.length > 0 && !isFlattened)
+    else if (cname && others.length > 0)
       problems.push(
         `${name} is a CNAME (${cname.source}) and has other records (${listed(others.map((r) => r.source))}); beside a CNAME nothing can stand: remove one`,
       );

@@ -38,7 +38,14 @@ const text = (name: string, key: string, content: string, source: string): DnsRe
 });
 
 const exchange = (name: string, priority: number, server: string, source: string): DnsRecord => ({
-  ...{ name, type: "MX", priority, content: server, ttl: LONG_TTL, proxied: false, key: server, source },
+  name,
+  type: "MX",
+  priority,
+  content: server,
+  ttl: LONG_TTL,
+  proxied: false,
+  key: server,
+  source,
 });
 
 const policyText = ({ mtaSts, servers }: Mail): string =>

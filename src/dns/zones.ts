@@ -25,17 +25,28 @@ function extraRecords({ hosts }: Inventory, zone: string, extra: Extra): DnsReco
   const content = type === "TXT" ? quoted(extra.content) : extra.content;
   return [
     {
-      ...{ name, type, content, ttl, proxied: false, source },
+      name,
+      type,
+      content,
+      ttl,
+      proxied: false,
+      source,
       ...(RANKED.has(type) ? { priority: priority ?? 10 } : {}),
       ...(SINGLE.has(type) ? {} : { key: short(content) }),
     },
   ];
 }
 
+/** Where Cloudflare is the edge it answers with its own authorities beside these (developers.cloudflare.com, "CAs and certificates FAQ"). */
 const caaRecords = ({ name, caa }: Domain): DnsRecord[] =>
   caa.map((issuer) => ({
-    ...{ name, type: "CAA", content: `0 issue "${issuer}"`, ttl: LONG_TTL, proxied: false },
-    ...{ key: issuer, source: `caa of ${name}` },
+    name,
+    type: "CAA",
+    content: `0 issue "${issuer}"`,
+    ttl: LONG_TTL,
+    proxied: false,
+    key: issuer,
+    source: `caa of ${name}`,
   }));
 
 /** Names that have addresses of ours: whoever finds no MX there would send mail to the address itself (RFC 5321, 5.1). */
@@ -58,7 +69,10 @@ function zoneOf(inventory: Inventory, domain: Domain, names: readonly EdgeName[]
   );
   const silent = silentNames(domain, edge, new Set(servers.map((server) => server.name)));
   return {
-    ...{ name, keptBy, registrar, dnssec },
+    name,
+    keptBy,
+    registrar,
+    dnssec,
     records: inRecordOrder([
       ...edge,
       ...serverRecords,

@@ -45,11 +45,12 @@ function checkAddresses(inventory: Inventory, config: StackConfig): Problems {
       problems.push(
         `host ${host.id} has no address; write one: pulumi config set --path 'farms:addresses.${host.id}' ADDRESS`,
       );
-  for (const name of Object.keys(config.addresses))
-    if (!known.has(name))
-      problems.push(
-        `farms:addresses has an address for "${name}", which is no host; declare the host or remove the address`,
-      );
+  for (const setting of ["addresses", "addresses6"] as const)
+    for (const name of Object.keys(config[setting]))
+      if (!known.has(name))
+        problems.push(
+          `farms:${setting} has an address for "${name}", which is no host; declare the host or remove the address`,
+        );
   for (const name of config.adopt)
     if (!known.has(name))
       problems.push(`farms:adopt names "${name}", which is no host; declare the host or remove the name`);

@@ -117,12 +117,16 @@ export const redirectSchema = z.strictObject({
 });
 
 /** How users reach applications. */
-export const edgeSchema = z.discriminatedUnion("kind", [
-  /** Our own hosts with public addresses, which pass requests to live nodes; names lead to all of them in turn. */
-  z.strictObject({ kind: z.literal("hosts"), hosts: z.array(id) }),
-  /** Cloudflare, which reaches the nodes by a tunnel that they open. */
-  z.strictObject({ kind: z.literal("cloudflare") }),
-]);
+export const edgeSchema = z.discriminatedUnion(
+  "kind",
+  [
+    /** Our own hosts with public addresses, which pass requests to live nodes; names lead to all of them in turn. */
+    z.strictObject({ kind: z.literal("hosts"), hosts: z.array(id) }),
+    /** Cloudflare, which reaches the nodes by a tunnel that they open. */
+    z.strictObject({ kind: z.literal("cloudflare") }),
+  ],
+  { error: 'write { kind: "hosts", hosts: ["edge1"] } or { kind: "cloudflare" }' },
+);
 
 export type Domain = z.output<typeof domainSchema>;
 export type Mail = z.output<typeof mail>;

@@ -78,8 +78,8 @@ const inNeedsOrder = <T extends { extensions: string[] }>(needs: T): T => ({
 
 /**
  * Puts every list in the order of names, so that nothing that is made from an inventory depends on the order in which
- * a farm is written down. Three orders have a meaning and stay: an application's first host name (the one that people
- * see), nameservers and an administrator's languages (the first is asked, or spoken, first).
+ * a farm is written down. Four orders have a meaning and stay: an application's first host name (the one that people
+ * see), mail servers of a domain, nameservers and an administrator's languages (the first is asked, or spoken, first).
  */
 function inOrder(inventory: Inventory): Inventory {
   return {

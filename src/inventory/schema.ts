@@ -4,7 +4,7 @@ import type { InterfaceAddress } from "./addresses.ts";
 import { domainSchema, edgeSchema, mailServerSchema, redirectSchema } from "./domains.ts";
 import { hostSchema } from "./machines.ts";
 import { type Training, trainingsSchema } from "./training.ts";
-import { hostname, id, interfaceAddress, ipv4, ipv6, number32, rate, sshKey, title } from "./words.ts";
+import { cloudflareId, hostname, id, interfaceAddress, ipv4, ipv6, rate, sshKey, title } from "./words.ts";
 
 export const siteSchema = z.strictObject({
   id,
@@ -180,11 +180,11 @@ export const configSchema = z.strictObject({
   /** Cloudflare's numbers for what it keeps for us; without it our names are planned, and nothing is registered there. */
   cloudflare: z
     .strictObject({
-      account: number32,
+      account: cloudflareId,
       /** Zones that are there already and are taken over instead of made, by domain. */
-      zones: z.record(hostname, number32).default({}),
+      zones: z.record(hostname, cloudflareId).default({}),
       /** Records that are there already and are taken over instead of made, by the names that `farm dns` has for them. */
-      records: z.record(z.string(), number32).default({}),
+      records: z.record(z.string(), cloudflareId).default({}),
     })
     .optional(),
   /** Machines that are there for a training, by its name. */

@@ -36,7 +36,7 @@ export const ipv4 = z.string().refine((text) => isIPv4(text), "write an IPv4 add
 export const ipv6 = z.string().refine((text) => isIPv6(text), "write an IPv6 address such as 2001:db8::11");
 
 /** What Cloudflare has in place of numbers. */
-export const number32 = z
+export const cloudflareId = z
   .string()
   .regex(/^[0-9a-f]{32}$/, "write the 32 digits (0 to 9, a to f) that Cloudflare has for it");
 

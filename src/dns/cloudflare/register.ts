@@ -37,7 +37,10 @@ export function registerNames(
   const zones = dns.zones.map((zone) => {
     const rules = dns.cloudflare?.zones[zone.name];
     const { ds, nameServers } = new CloudflareZone(zone.name, {
-      ...{ zone, cloudflare, rules, ready },
+      zone,
+      cloudflare,
+      rules,
+      ready,
       tunnelTarget: tunnel?.target,
     });
     return [zone.name, { ...(nameServers && { nameServers }), ...(ds && { ds }) }] as const;

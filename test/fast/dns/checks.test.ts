@@ -151,6 +151,20 @@ const refused: [string, Change, RegExp][] = [
     /domains\[2\] \(ksacerts\.com\)\.extras\[0\] \(ksacerts\.com\)\.type: write type: "host" with a host, or one of A, AAAA/,
   ],
   [
+    "an edge of no kind",
+    (farm) => {
+      farm.edge = { hosts: ["contabo-stl1"] } as never;
+    },
+    /edge\.kind: write \{ kind: "hosts", hosts: \["edge1"\] \} or \{ kind: "cloudflare" \}/,
+  ],
+  [
+    "an IPv6 address of an unknown host",
+    (_, settings) => {
+      settings.addresses6 = { nobody: "2001:db8::1" };
+    },
+    /farms:addresses6 has an address for "nobody", which is no host/,
+  ],
+  [
     "nobody who may issue certificates",
     (farm) => {
       delete domain(farm, "ksacerts.com").caa;
@@ -319,6 +333,27 @@ test("at the apex Cloudflare flattens a CNAME, also beside mail", () => {
     domain(farm, "opplet.net").extras = [];
     farm.applications![0]!.hostnames = ["opplet.net"];
   });
+});
+
+test("refused: a flattened CNAME beside an address", () => {
+  const change: Change = (farm) => {
+    farm.edge = { kind: "cloudflare" };
+    farm.applications![0]!.hostnames = ["opplet.net"];
+  };
+  assert.match(
+    refusal(change, prodInventory),
+    /opplet\.net is a CNAME \(application pravka\) and has other records \(extra opplet\.net of opplet\.net\)/,
+  );
+});
+
+test("refused: private addresses at Cloudflare", () => {
+  const change: Change = (_, settings) => {
+    settings.cloudflare = { account: ACCOUNT, zones: { "opplet.net": ACCOUNT } };
+  };
+  assert.match(
+    refusal(change),
+    /application pravka: pravka\.lab\.opplet\.net would lead to 10\.90\.0\.31, where nobody comes from outside/,
+  );
 });
 
 test("a domain's mistakes are told with those of the rest, all at once", () => {

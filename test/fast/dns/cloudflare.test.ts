@@ -273,6 +273,7 @@ test("in a zone of another stack nothing but records is registered, under its nu
   const lab = await register(
     labInventory((_, settings) => {
       settings.cloudflare = { account: ACCOUNT, zones: { "opplet.net": OPPLET } };
+      (settings.addresses as Record<string, string>).edge1 = "203.0.113.31";
     }),
   );
   const at = lab.all.filter((each) => each.type.startsWith("cloudflare:"));
