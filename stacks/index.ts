@@ -28,4 +28,4 @@ async function run(): Promise<Outputs> {
   }
 }
 
-export const { hosts, clusters, applications, cost, handOuts, applied, hostKeys } = await run();
+export const { hosts, clusters, applications, names, cost, handOuts, applied, hostKeys } = await run();

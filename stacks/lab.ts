@@ -169,6 +169,7 @@ export const lab: FarmDeclaration = {
     },
   ],
 
-  domains: [{ name: "opplet.net" }],
-  edge: { hosts: ["edge1"] },
+  // The zone itself, its mail and its keys are the production cloud's.
+  domains: [{ name: "opplet.net", keptBy: "prod" }],
+  edge: { kind: "hosts", hosts: ["edge1"] },
 };

@@ -189,7 +189,38 @@ export const prod: FarmDeclaration = {
 
   databases: keptReady,
 
-  domains: [{ name: "opplet.net" }, { name: "cnmcyber.com" }, { name: "ksacerts.com" }],
+  // Names without `mail` send none, and say so to all receivers. Ask before that is applied to a name that has been in use.
+  domains: [
+    {
+      name: "opplet.net",
+      caa: ["letsencrypt.org"],
+      // Opplet itself, which was there before the farm and is no application of it yet.
+      extras: [{ type: "host", name: "opplet.net", host: "do-nyc1-a" }],
+    },
+    {
+      name: "cnmcyber.com",
+      caa: ["letsencrypt.org"],
+      mail: {
+        names: ["cnmcyber.com"],
+        servers: ["mail.cnmcyber.com"],
+        dmarc: { policy: "quarantine", reports: "dmarc@cnmcyber.com" },
+        // Until reports have shown for some weeks that nothing would be lost by "enforce".
+        mtaSts: "testing",
+        tlsReports: "tls@cnmcyber.com",
+        // The key is made on the mail server, which is still to be set up; until then its mail is not signed.
+        dkim: [],
+      },
+    },
+    {
+      name: "ksacerts.com",
+      caa: ["letsencrypt.org"],
+      // A Moodle that was there before the farm.
+      extras: [{ type: "host", name: "wiki.ksacerts.com", host: "do-nyc1-b" }],
+    },
+  ],
+  // The documents name the domain of the mail and not its server: this is one of those with an address of their own.
+  mailServers: [{ name: "mail.cnmcyber.com", host: "contabo-stl2" }],
+  redirects: [{ from: "www.opplet.net", to: "https://opplet.net", status: 301 }],
   // The hosts with a public address that have no other web server. Guests have none, and the droplets' ports are in use.
-  edge: { hosts: ["contabo-stl1", "contabo-stl2"] },
+  edge: { kind: "hosts", hosts: ["contabo-stl1", "contabo-stl2"] },
 };

@@ -1,5 +1,6 @@
 /** Ten machines of a twin of their own, and their plan: the comparison with other tools in README. */
 import { mkdirSync, readFileSync } from "node:fs";
+import { planDns } from "../../src/dns/plan.ts";
 import { loadInventory } from "../../src/inventory/load.ts";
 import type { Inventory } from "../../src/inventory/schema.ts";
 import { deriveKeys, type Keys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
@@ -58,6 +59,7 @@ export function planOfTen(changed: readonly string[] = []): Plan {
     hosts: inventory.hosts.map((host) => planHost(KEYS, host, [work(host.id, line(host.id))], new Set())),
     waves: [names.filter((id) => !QUORUM.slice(1).includes(id)), ...QUORUM.slice(1).map((id) => [id])],
     flows: [],
+    dns: planDns(inventory),
   };
 }
 

@@ -1,6 +1,7 @@
 /** MediaWiki on its nodes. They share nothing but the database: sessions, caches and job queue live there too. */
 
 import { readFileSync } from "node:fs";
+import type { EdgeTraits } from "../dns/traits.ts";
 import { file, unit } from "../host/entries.ts";
 import type { FileState } from "../host/state.ts";
 import type { Application } from "../inventory/schema.ts";
@@ -37,6 +38,17 @@ const UNITS = [SETUP, ...TIMERS.flatMap((name) => [`${name}.service`, `${name}.t
 export const mediawikiHealth: ApplicationHealth = {
   path: "/api.php?action=query&meta=siteinfo&siprop=general&format=json",
   contains: '"sitename"',
+};
+
+/**
+ * The form for passwords is sent to index.php, as edits are; MediaWiki itself counts failures at its API. Cookies begin with the
+ * name of the database ($wgCookiePrefix).
+ */
+export const mediawikiTraits: EdgeTraits = {
+  administrative: false,
+  cached: ["/load.php", "/resources/", "/skins/", "/extensions/"],
+  loginCookies: ({ id }) => [`${id}_session`, `${id}UserID`, `${id}Token`],
+  login: ["/index.php"],
 };
 
 /** What differs between one wiki and another; LocalSettings.php and setup.php read it. */

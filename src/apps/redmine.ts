@@ -1,6 +1,7 @@
 /** Redmine on its nodes. They share nothing but the database: sessions lie in signed cookies, caches are each node's own. */
 
 import { readFileSync } from "node:fs";
+import type { EdgeTraits } from "../dns/traits.ts";
 import { file, unit } from "../host/entries.ts";
 import type { Contribution, FileState, UnitState } from "../host/state.ts";
 import { hostOf } from "../inventory/load.ts";
@@ -52,6 +53,14 @@ const PLUGIN_FILES = [
  * path of its own, as no node may answer this for another.
  */
 export const redmineHealth: ApplicationHealth = { path: "/farm-health", contains: "login-form" };
+
+/** Sessions are nothing to keep: it is for administrators. */
+export const redmineTraits: EdgeTraits = {
+  administrative: true,
+  cached: ["/assets/"],
+  loginCookies: () => ["_redmine_session", "autologin"],
+  login: ["/login"],
+};
 
 /** Only root's own programs and Redmine itself read what holds a secret. */
 const SECRET = { owner: `root:${ACCOUNT}`, mode: "0640" };

@@ -1,4 +1,5 @@
 /** What must hold between the parts of an inventory, each with a message a part-time administrator can act on. */
+import { checkDns } from "../dns/checks.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkClouds } from "./check-clouds.ts";
 import { checkDatabases } from "./check-databases.ts";
@@ -7,6 +8,7 @@ import { checkHosts } from "./check-hosts.ts";
 import { checkIpv6 } from "./check-ipv6.ts";
 import { checkClusters } from "./check-placement.ts";
 import { checkVSwitches } from "./check-vswitches.ts";
+import { edgeHosts } from "./domains.ts";
 import { doubles } from "./doubles.ts";
 import type { Inventory, StackConfig } from "./schema.ts";
 import { checkTrainings } from "./training.ts";
@@ -84,18 +86,9 @@ function checkAddresses(inventory: Inventory, config: StackConfig): Problems {
 }
 
 function checkApplications(inventory: Inventory): Problems {
-  const names = inventory.applications.flatMap((a) => a.hostnames.map((name) => ({ name, id: a.id })));
   return [
     ...inventory.applications.flatMap((application) => checkApplication(inventory, application)),
-    ...doubles(
-      names,
-      (n) => n.name,
-      (n) => n.id,
-    ).map(
-      ([name, ids]) =>
-        `applications ${ids.join(" and ")} both answer to ${name}; a host name leads to one application`,
-    ),
-    ...inventory.edge.hosts
+    ...edgeHosts(inventory)
       .filter((id) => !inventory.hosts.some((h) => h.id === id))
       .map((id) => `edge has a host "${id}", which is no host; declare the host or name another`),
   ];
@@ -114,6 +107,7 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkClusters(inventory),
     ...checkDatabases(inventory),
     ...checkApplications(inventory),
+    ...checkDns(inventory),
     ...checkTrainings(inventory),
   ];
 }

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { FarmError } from "../shell/errors.ts";
 import { findProblems } from "./checks.ts";
 import { dataHostsOf } from "./clusters.ts";
+import { inDomainOrder } from "./domains.ts";
 import { vSwitchOf } from "./machines.ts";
 import {
   type Cluster,
@@ -21,8 +22,9 @@ function location(path: readonly PropertyKey[], input: unknown): string {
   for (const key of path) {
     value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
     text += typeof key === "number" ? `[${key}]` : `${text === "" ? "" : "."}${String(key)}`;
-    const id = (value as { id?: unknown; name?: unknown } | undefined)?.id;
-    if (typeof key === "number" && typeof id === "string") text += ` (${id})`;
+    const { id, name } = (value ?? {}) as { id?: unknown; name?: unknown };
+    const known = id ?? name;
+    if (typeof key === "number" && typeof known === "string") text += ` (${known})`;
   }
   return text;
 }
@@ -77,8 +79,8 @@ const inNeedsOrder = <T extends { extensions: string[] }>(needs: T): T => ({
 
 /**
  * Puts every list in the order of names, so that nothing that is made from an inventory depends on the order in which
- * a farm is written down. Three orders have a meaning and stay: an application's first host name (the one that people
- * see), nameservers and an administrator's languages (the first is asked, or spoken, first).
+ * a farm is written down. Four orders have a meaning and stay: an application's first host name (the one that people
+ * see), mail servers of a domain, nameservers and an administrator's languages (the first is asked, or spoken, first).
  */
 function inOrder(inventory: Inventory): Inventory {
   return {
@@ -104,9 +106,14 @@ function inOrder(inventory: Inventory): Inventory {
       })
       .sort(byId),
     databases: inventory.databases.map(inNeedsOrder).sort(byId),
-    domains: inventory.domains.toSorted(byName),
+    domains: inventory.domains.map(inDomainOrder).sort(byName),
+    mailServers: inventory.mailServers.toSorted(byName),
+    redirects: inventory.redirects.toSorted((a, b) => (a.from < b.from ? -1 : 1)),
     trainings: inventory.trainings.toSorted(byName),
-    edge: { ...inventory.edge, hosts: inventory.edge.hosts.toSorted() },
+    edge:
+      inventory.edge.kind === "hosts"
+        ? { ...inventory.edge, hosts: inventory.edge.hosts.toSorted() }
+        : inventory.edge,
     administrators: inventory.administrators
       .map((administrator) => ({ ...administrator, keys: administrator.keys.toSorted() }))
       .sort(byName),
@@ -148,6 +155,7 @@ function read(stack: string, declaration: FarmDeclaration, config: unknown): Unc
     nameservers: settings.nameservers,
     adopt: settings.adopt,
     imports: settings.imports,
+    cloudflare: settings.cloudflare,
     trainings: Object.entries(settings.training).map(([name, training]) => ({ name, ...training })),
   };
   return { inventory, settings };

@@ -1,9 +1,11 @@
 /** The words in which a farm is declared. Parsing fills in defaults and turns sizes into bytes. */
 import { z } from "zod";
 import type { InterfaceAddress } from "./addresses.ts";
+import { domainSchema, edgeSchema, mailServerSchema, redirectSchema } from "./domains.ts";
 import { hostSchema } from "./machines.ts";
 import { type Training, trainingsSchema } from "./training.ts";
 import {
+  cloudflareId,
   hostname,
   id,
   interfaceAddress,
@@ -93,6 +95,8 @@ export const applicationSchema = z.strictObject({
   language: z.enum(["en", "ru"]),
   database: z.strictObject({ cluster: id, ...postgresqlNeeds }),
   hostnames: z.array(hostname).min(1),
+  /** Whether it is for administrators alone; where nothing is said, what is usual for the software counts. */
+  administrative: z.boolean().optional(),
   nodes: z.array(id).min(1),
   storage: z.strictObject({
     /** Files that users upload. "off" until shared file storage exists. */
@@ -115,6 +119,8 @@ export const applicationSchema = z.strictObject({
 export const administratorSchema = z.strictObject({
   name: id,
   languages: z.array(z.enum(["en", "ru"])).min(1),
+  /** By which Cloudflare knows them before administrative applications. */
+  email: z.email("write a mail address such as name@example.org").optional(),
   keys: z.array(sshKey).min(1, "an administrator needs at least one public SSH key"),
 });
 
@@ -139,9 +145,11 @@ export const farmSchema = z.strictObject({
   clusters: z.array(clusterSchema).default([]),
   applications: z.array(applicationSchema).default([]),
   databases: z.array(databaseSchema).default([]),
-  domains: z.array(z.strictObject({ name: hostname })).default([]),
-  /** Hosts that take users' requests and pass them to the live nodes of an application. */
-  edge: z.strictObject({ hosts: z.array(id) }).default({ hosts: [] }),
+  domains: z.array(domainSchema).default([]),
+  mailServers: z.array(mailServerSchema).default([]),
+  /** Names that lead elsewhere. */
+  redirects: z.array(redirectSchema).default([]),
+  edge: edgeSchema.default({ kind: "hosts", hosts: [] }),
   /** Generation of a secret by name, raised to rotate it. 1 where none is given. */
   generations: z.record(z.string(), z.int().min(1)).default({}),
   /** Versions to which the packages of a Debian source package are held on all hosts, such as `haproxy`. */
@@ -187,6 +195,16 @@ export const configSchema = z.strictObject({
         .pipe(z.string().regex(/^\d+$/, WHICH_NUMBER)),
     )
     .default({}),
+  /** Cloudflare's numbers for what it keeps for us; without it our names are planned, and nothing is registered there. */
+  cloudflare: z
+    .strictObject({
+      account: cloudflareId,
+      /** Zones that are there already and are taken over instead of made, by domain. */
+      zones: z.record(hostname, cloudflareId).default({}),
+      /** Records that are there already and are taken over instead of made, by the names that `farm dns` has for them. */
+      records: z.record(z.string(), cloudflareId).default({}),
+    })
+    .optional(),
   /** Machines that are there for a training, by its name. */
   training: trainingsSchema.default({}),
 });
@@ -233,5 +251,6 @@ export interface Inventory extends Omit<Farm, "hosts"> {
   readonly nameservers: readonly string[];
   readonly adopt: readonly string[];
   readonly imports: Readonly<Record<string, string>>;
+  readonly cloudflare: StackConfig["cloudflare"];
   readonly trainings: readonly Training[];
 }

@@ -33,6 +33,11 @@ export const id = z
 
 export const ipv4 = z.string().refine((text) => isIPv4(text), "write an IPv4 address such as 10.80.0.11");
 
+/** What Cloudflare has in place of numbers. */
+export const cloudflareId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "write the 32 digits (0 to 9, a to f) that Cloudflare has for it");
+
 /** The address of an interface with the length of its network's prefix, such as "10.90.0.1/24". */
 export const interfaceAddress = z.string().transform((text, context): InterfaceAddress => {
   const [, address = "", length] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];

@@ -1,4 +1,5 @@
 /** The way of a request: from a name to the edge, on to the nodes of the application, and to its data. */
+import { edgeHosts } from "../inventory/domains.ts";
 import { clusterOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -58,7 +59,7 @@ function stepsOf({ inventory }: Plan, application: Application, language: Langua
   const [, edge] = words[language].steps;
   return [
     { title, names: application.hostnames },
-    { title: edge, kind: "edge", names: inventory.edge.hosts },
+    { title: edge, kind: "edge", names: edgeHosts(inventory) },
     { title, kind: "node", names: application.nodes },
     {
       title: titleOf(inventory.clusters, cluster.id, language),

@@ -5,7 +5,8 @@ import { type Block, paragraph, row, rows, type TextStyle } from "./blocks.ts";
 import { element } from "./markup.ts";
 import { type Language, titleOf } from "./words.ts";
 
-export type Kind = "edge" | "node" | Part;
+/** A witness that gives up its vote is one until all others have heard of it. */
+export type Kind = "edge" | "node" | Exclude<Part, "former witness">;
 
 export interface Work {
   readonly kind: Kind;
@@ -16,14 +17,14 @@ export interface Work {
 interface Words {
   readonly edge: string;
   /** Stands behind a cluster's title. */
-  readonly beside: Readonly<Partial<Record<Kind, string>>>;
+  readonly beside: Readonly<Partial<Record<Part, string>>>;
   readonly legend: Readonly<Record<Kind, string>>;
 }
 
 const words: Readonly<Record<Language, Words>> = {
   en: {
     edge: "edge",
-    beside: { witness: ", witness", replica: ", copy" },
+    beside: { witness: ", witness", "former witness": ", former witness", replica: ", copy" },
     legend: {
       edge: "edge: takes users' requests",
       node: "application node",
@@ -34,7 +35,7 @@ const words: Readonly<Record<Language, Words>> = {
   },
   ru: {
     edge: "вход",
-    beside: { witness: ", свидетель", replica: ", копия" },
+    beside: { witness: ", свидетель", "former witness": ", бывший свидетель", replica: ", копия" },
     legend: {
       edge: "вход: принимает запросы пользователей",
       node: "узел приложения",
@@ -55,9 +56,9 @@ export function worksOfHost(inventory: Inventory, { id }: Host, language: Langua
       kind: "node" as const,
       text: titleOf(inventory.applications, name, language),
     })),
-    ...[...works.clusters].map(([name, kind]) => ({
-      kind,
-      text: `${titleOf(inventory.clusters, name, language)}${beside[kind] ?? ""}`,
+    ...[...works.clusters].map(([name, part]) => ({
+      kind: part === "former witness" ? ("witness" as const) : part,
+      text: `${titleOf(inventory.clusters, name, language)}${beside[part] ?? ""}`,
     })),
   ];
 }

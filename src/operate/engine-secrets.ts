@@ -7,8 +7,8 @@ import type { Settings } from "../shell/stack.ts";
 import { lastLines, type Result, run } from "../twin/machines/run.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-/** The settings that the engine keeps as secrets, by their names under `farms:`. */
-const SECRETS = ["masterKey", "privateKey"];
+/** The settings that the engine keeps as secrets. */
+const SECRETS = ["farms:masterKey", "farms:privateKey"];
 
 const cannotRead = (stack: string, why: string): FarmError =>
   new FarmError(
@@ -34,7 +34,7 @@ async function askEngine(stack: string): Promise<Result> {
   }
 }
 
-/** The secrets of a stack that the engine has, by their names without `farms:`. Throws a FarmError as engineSecrets does. */
+/** The secrets of a stack that the engine has, by the ends of their names (`masterKey`). Throws a FarmError as engineSecrets does. */
 async function read(stack: string, names: readonly string[]): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await askEngine(stack);
   // Only the error stream is quoted: the other one may hold the secrets themselves.
@@ -42,8 +42,8 @@ async function read(stack: string, names: readonly string[]): Promise<Record<str
   const config: Record<string, { value?: string }> = JSON.parse(stdout);
   return Object.fromEntries(
     names.flatMap((name) => {
-      const value = config[`farms:${name}`]?.value;
-      return value === undefined ? [] : [[name, value]];
+      const value = config[name]?.value;
+      return value === undefined ? [] : [[name.replace(/^.*:/, ""), value]];
     }),
   );
 }
@@ -95,4 +95,19 @@ export async function contaboCredentials(stack: string): Promise<ContaboCredenti
     source,
   );
   return { clientId, clientSecret, user, password };
+}
+
+/**
+ * The token of a stack for Cloudflare, the one that the engine's provider takes. Throws a FarmError: as engineSecrets does, and with
+ * exit code 2 when it is not there.
+ */
+export async function cloudflareToken(stack: string): Promise<string> {
+  const { apiToken } = await read(stack, ["cloudflare:apiToken"]);
+  if (apiToken === undefined)
+    throw new FarmError(
+      `cloudflare:apiToken of stack ${stack} is missing`,
+      `make a token at Cloudflare (My Profile, API Tokens), then: pulumi config set --stack ${stack} --secret cloudflare:apiToken, and type it`,
+      2,
+    );
+  return apiToken;
 }

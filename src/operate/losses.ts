@@ -1,5 +1,6 @@
 /** What is lost with machines and their disks, and where it comes from again. */
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
+import { edgeHosts } from "../inventory/domains.ts";
 import { isMadeElsewhere, mountsOf } from "../inventory/machines.ts";
 import type { Cluster, Host, Inventory } from "../inventory/schema.ts";
 
@@ -30,11 +31,8 @@ function lossesOfBefore({ origin }: Host): Loss[] {
 }
 
 /** All that a host has, in the order in which it comes back; `gone` are all that are lost together, itself among them. */
-export function lossesOf(
-  { clusters, applications, edge }: Inventory,
-  host: Host,
-  gone: readonly string[] = [host.id],
-): Loss[] {
+export function lossesOf(inventory: Inventory, host: Host, gone: readonly string[] = [host.id]): Loss[] {
+  const { clusters, applications } = inventory;
   const others = (nodes: readonly string[]) => nodes.filter((node) => !gone.includes(node)).length;
   return [
     {
@@ -50,7 +48,7 @@ export function lossesOf(
         lost: `its node of ${a.id}; ${others(a.nodes)} other(s) serve meanwhile`,
         back: `packages; content and sessions are in ${a.database.cluster}`,
       })),
-    ...(edge.hosts.includes(host.id)
+    ...(edgeHosts(inventory).includes(host.id)
       ? [{ lost: "its way in for users, with its certificates", back: "certificates are made anew" }]
       : []),
     ...mountsOf(host.origin).map(({ path }) => ({

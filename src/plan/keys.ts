@@ -13,8 +13,8 @@ export interface KeyPair {
 /** Secrets of one stack. Same master key, stack, name and generation: same secret. */
 export interface Keys {
   /**
-   * A secret by name: `password/…` (43 characters of base64url, 256 bits), `wireguard/HOST` or
-   * `ssh-host-key/HOST` (private keys). Throws on any other name.
+   * A secret by name: `password/…` (43 characters of base64url, 256 bits), `tunnel/…` (32 bytes in base64, as Cloudflare
+   * takes them), `wireguard/HOST` or `ssh-host-key/HOST` (private keys). Throws on any other name.
    */
   secret(name: string): string;
   /** The generation of a secret: 1 until it is raised. */
@@ -122,6 +122,7 @@ export function deriveKeys(
       const [kind, subject = ""] = name.split(/\/(.*)/s);
       if (kind === "password") return derive(name).toString("base64url");
       if (kind === "wireguard") return wireguard(subject).privateKey;
+      if (kind === "tunnel") return derive(name).toString("base64");
       if (kind === "ssh-host-key") return sshHostKey(subject).privateKey.trimEnd();
       throw new Error(`no such kind of secret: ${name}`);
     },

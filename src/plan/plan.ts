@@ -1,5 +1,6 @@
 /** Inventory in, plan out: plain data, no engine, no I/O, no clock, no randomness. */
 import { createHash } from "node:crypto";
+import { type DnsPlan, planDns } from "../dns/plan.ts";
 import { bundle } from "../host/bundle.ts";
 import { merge } from "../host/merge.ts";
 import type { Contribution, HostState } from "../host/state.ts";
@@ -35,6 +36,7 @@ export interface Plan {
   /** Hosts that may be changed together, in the order of change. */
   readonly waves: readonly (readonly string[])[];
   readonly flows: readonly Flow[];
+  readonly dns: DnsPlan;
 }
 
 /** What is known of a host before the roles that follow from all others. */
@@ -155,7 +157,7 @@ export function makePlan(inventory: Inventory, keys: Keys): Plan {
     return planHost(keys, d.context.host, [...contributions, rules], d.secrets);
   });
   checkGenerations(inventory, plans);
-  return { inventory, hosts: plans, waves, flows };
+  return { inventory, hosts: plans, waves, flows, dns: planDns(inventory) };
 }
 
 /** The plan of one host. Throws when the plan has no such host. */

@@ -6,6 +6,7 @@ import { passwordOf } from "../clusters/password.ts";
 import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import { databasesOf, partsOf } from "../inventory/clusters.ts";
+import { edgeHosts } from "../inventory/domains.ts";
 import { isHypervisor } from "../inventory/machines.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
 import { applicationNode } from "../roles/application-node.ts";
@@ -88,6 +89,6 @@ export function contributionsOf(context: RoleContext, turns: Turns): Contributio
     ...clientOf.flatMap((c) => [databaseProxy(context, c), ...(kindOf(c).client?.(context, c) ?? [])]),
     ...(applications.length > 0 ? [web(context)] : []),
     ...applications.flatMap((a) => [applicationRoles[a.software](context, a), applicationNode(context, a)]),
-    ...(inventory.edge.hosts.includes(host.id) ? [edge(context)] : []),
+    ...(edgeHosts(inventory).includes(host.id) ? [edge(context)] : []),
   ];
 }

@@ -1,5 +1,6 @@
 /** The order in which hosts are changed. */
 import { partsOf } from "../inventory/clusters.ts";
+import { edgeHosts } from "../inventory/domains.ts";
 import type { Inventory } from "../inventory/schema.ts";
 
 /**
@@ -10,7 +11,7 @@ function exclusiveGroups(inventory: Inventory): (readonly string[])[] {
   return [
     ...inventory.clusters.map(partsOf),
     ...inventory.applications.map((a) => a.nodes),
-    inventory.edge.hosts,
+    edgeHosts(inventory),
   ];
 }
 
@@ -20,7 +21,7 @@ function rank(inventory: Inventory): (host: string) => number {
     new Set(inventory.hosts.flatMap((h) => (h.origin.kind === "guest" ? [h.origin.parent] : []))),
     new Set(inventory.clusters.flatMap(partsOf)),
     new Set(inventory.applications.flatMap((a) => a.nodes)),
-    new Set(inventory.edge.hosts),
+    new Set(edgeHosts(inventory)),
   ];
   return (host) => {
     const found = ranks.findIndex((hosts) => hosts.has(host));

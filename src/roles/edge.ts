@@ -1,6 +1,7 @@
 /** The edge: takes users' requests on a host's own address and passes them over the mesh to nodes that live. */
 import { readFileSync } from "node:fs";
 import { healthOf } from "../apps/health.ts";
+import { edgeNames } from "../dns/edge.ts";
 import { file, unit } from "../host/entries.ts";
 import type { ProbeState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
@@ -52,7 +53,9 @@ export const edge: HostRole = ({ inventory, host }) => {
     application,
     health: healthOf[application.software],
   }));
-  const hostnames = applications.flatMap((a) => a.hostnames).sort();
+  const hostnames = edgeNames(inventory)
+    .map(({ name }) => name)
+    .sort();
   const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
   const addresses = foundAt(host).map(([, address]) => address);
   return {

@@ -1,6 +1,7 @@
 /** nginx, and PHP where it is needed, on a host that serves applications: closed by default, opened site by site. */
 import { file, unit } from "../host/entries.ts";
 import type { Contribution, FileState } from "../host/state.ts";
+import { edgeHosts } from "../inventory/domains.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import type { HostRole, RoleContext } from "./role.ts";
@@ -26,7 +27,7 @@ const listenLines = (context: RoleContext, flag = ""): string =>
 
 /** Edges name the client's address in X-Forwarded-For; nobody else is believed. */
 function nginxConfig({ inventory }: RoleContext): string {
-  const edges = inventory.edge.hosts
+  const edges = edgeHosts(inventory)
     .map((id) => `\n  set_real_ip_from ${hostOf(inventory, id).mesh};`)
     .sort();
   return `# Debian's sites-enabled and conf.d are not included: only what the farm declares is served.

@@ -130,6 +130,19 @@ program
     process.exitCode = await diff(commit, stack, options);
   });
 
+program
+  .command("dns")
+  .description("names and zones")
+  .command("undeclared")
+  .description(
+    "records that zones at Cloudflare have and nobody declared, and declared ones that are there from before; exit code 1 if any; changes nothing",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .action(async (stack: string) => {
+    const { undeclared } = await import("../operate/undeclared.ts");
+    process.exitCode = await undeclared(stack);
+  });
+
 addOperatorCommands(program, DEFAULT_STACK, async (stack) =>
   (await import("../operate/farm.ts")).openFarm(stack),
 );

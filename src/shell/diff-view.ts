@@ -37,6 +37,17 @@ function moneyLine({ before, after }: NonNullable<Comparison["money"]>): string 
   return `EUR ${sides.join(" to ")} a month${sides.length < 2 ? "" : ` (${sign}${change.toFixed(2)})`}`;
 }
 
+/** Parts of a plan that are about names; each of their lines is a record, or a name and what is behind it. */
+const NAMES = new Set(["dns", "ingress", "redirects", "reverseNames"]);
+
+/** How many lines come and go of each zone and each other part that is about names: "opplet.net +2 -1". */
+function nameChanges(changes: readonly Change[]): string[] {
+  return changes.map(({ section, name, patch }) => {
+    const count = (sign: string) => patch.split("\n").filter((line) => line.startsWith(sign)).length;
+    return `${name || section} +${count("+")} -${count("-")}`;
+  });
+}
+
 /** What is to be known before the patches: name and text of each line. */
 export function summary({ stack, from, to, comparison }: Diff): [string, string][] {
   const { added, gone, changed, order, farm, money } = comparison;
@@ -52,7 +63,10 @@ export function summary({ stack, from, to, comparison }: Diff): [string, string]
   if (order.length > 0) lines.push(["order", orderOf(order)]);
   if (order.length === 0 && gone.length === 0) lines.push(["hosts", "none changes"]);
   if (money) lines.push(["money", moneyLine(money)]);
-  if (farm.length > 0) lines.push(["the rest", [...new Set(farm.map((c) => c.section))].join(", ")]);
+  const names = farm.filter(({ section }) => NAMES.has(section));
+  if (names.length > 0) lines.push(["names", nameChanges(names).join(", ")]);
+  const rest = farm.filter(({ section }) => !NAMES.has(section));
+  if (rest.length > 0) lines.push(["the rest", [...new Set(rest.map((c) => c.section))].join(", ")]);
   return lines;
 }
 

@@ -9,6 +9,7 @@ import type { Inventory } from "../inventory/schema.ts";
 import { costLine, costOf } from "../plan/cost.ts";
 import { type HostPlan, hostPlan, type Plan } from "../plan/plan.ts";
 import { FarmError } from "./errors.ts";
+import { nameDocuments, nameLines } from "./names-view.ts";
 
 const ports = (plan: HostPlan, reach: string): string =>
   plan.state.listens
@@ -83,6 +84,7 @@ function people(plan: Plan): string {
     ),
     ...section("Clusters", clusters),
     ...section("Applications", applications),
+    ...section("Names", nameLines(plan)),
     ...section("Databases kept ready for what the farm does not run yet", databases),
     ...section("Room on Proxmox hosts", capacity(inventory)),
     `Money\n  ${costLine(costOf(inventory))}`,
@@ -97,7 +99,7 @@ function programs(plan: Plan): string {
   const databases = inventory.databases.length > 0 ? { databases: inventory.databases } : {};
   // A change of the agent changes no bundle, and runs on every host all the same.
   const agent = { sha256: createHash("sha256").update(agentText).digest("hex") };
-  return `${JSON.stringify({ stack, environment, cost: costOf(inventory), agent, clusters, applications, ...databases, waves, flows, hosts }, null, 1)}\n`;
+  return `${JSON.stringify({ stack, environment, cost: costOf(inventory), agent, clusters, applications, ...databases, ...nameDocuments(plan), waves, flows, hosts }, null, 1)}\n`;
 }
 
 /**

@@ -2,13 +2,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ApplicationService } from "../apps/application.ts";
 import { DatabaseCluster } from "../clusters/component.ts";
+import type { NamesOutputs } from "../dns/cloudflare/register.ts";
+import { whereRegistered } from "../dns/plan.ts";
 import type { FarmHost } from "../host/component.ts";
 import { warnings } from "../inventory/check-placement.ts";
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
 import { hostOf } from "../inventory/load.ts";
 import { Training } from "../machines/training.ts";
 import { type Cost, costOf } from "../plan/cost.ts";
-import { deriveKeys } from "../plan/keys.ts";
+import { deriveKeys, type Keys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
 import { presentCommit } from "./commit.ts";
 import {
@@ -29,6 +31,8 @@ export interface Outputs {
   readonly hosts: Record<string, { address: string; mesh: string; roles: readonly string[] }>;
   readonly clusters: Record<string, string[]>;
   readonly applications: Record<string, string[]>;
+  /** Where names are registered, and what the registrars of the domains have to be told. */
+  readonly names: NamesOutputs & { readonly registered: string };
   readonly cost: Cost;
   /** The page for the students of each training: HTML, a secret. */
   readonly handOuts: Record<string, pulumi.Output<string>>;
@@ -51,6 +55,19 @@ function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): pu
   const done: pulumi.Resource[] = [...hosts.values()].map((host) => host.confirmed);
   for (const id of plan.waves.flat()) done.push(...register("turn", id, [...done]));
   return [...done, ...plan.waves.flat().flatMap((id) => register("retire", id, done))];
+}
+
+/** Registers names where the stack says at which account of Cloudflare. */
+async function namesOf(
+  plan: Plan,
+  keys: Keys,
+  hosts: ReadonlyMap<string, FarmHost>,
+): Promise<Outputs["names"]> {
+  const { cloudflare } = plan.inventory;
+  const registered = whereRegistered(plan.inventory);
+  if (cloudflare === undefined) return { registered, zones: {} };
+  const { registerNames } = await import("../dns/cloudflare/register.ts");
+  return { registered, ...registerNames(plan, cloudflare, keys, hosts) };
 }
 
 /**
@@ -111,6 +128,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
+    names: await namesOf(plan, keys, hosts),
     cost: costOf(inventory),
     handOuts: Object.fromEntries(
       inventory.trainings.map((training) => [

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { edgeHosts } from "../inventory/domains.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
@@ -77,7 +78,7 @@ export async function refuseBusyPorts(farm: TwinFarm, port: number): Promise<voi
  * the first edge host's web port can be reached through it.
  */
 export async function openBrowserPorts(farm: TwinFarm, port: number): Promise<Address[]> {
-  const [edge] = farm.inventory.edge.hosts;
+  const [edge] = edgeHosts(farm.inventory);
   if (edge === undefined) return [];
   const addresses = browserAddresses(farm, port);
   const dir = join(stackLayout(farm.stack).run, "browser");

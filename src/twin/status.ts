@@ -1,6 +1,7 @@
 /** `farm twin status`: what runs, what is unwell, what waits to be applied. Reads only. */
 import Table from "cli-table3";
 import type { MemberState } from "../clusters/kind.ts";
+import { edgeHosts } from "../inventory/domains.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import { clusterStates } from "../operate/cluster-state.ts";
@@ -37,7 +38,7 @@ async function answerOf(farm: TwinFarm, host: string, address: string, name: str
 }
 
 async function certificateDays(farm: TwinFarm, name: string): Promise<number | null> {
-  const [edge] = farm.inventory.edge.hosts;
+  const [edge] = edgeHosts(farm.inventory);
   if (edge === undefined) return null;
   const { address } = hostOf(farm.inventory, edge);
   const command = `timeout 5 openssl s_client -connect ${address}:443 -servername ${name} </dev/null 2>/dev/null | openssl x509 -noout -enddate`;
@@ -49,7 +50,7 @@ async function certificateDays(farm: TwinFarm, name: string): Promise<number | n
 async function applicationState(farm: TwinFarm, application: Application): Promise<ApplicationState> {
   const [name = ""] = application.hostnames;
   const nodes = application.nodes.map((id) => [id, hostOf(farm.inventory, id).mesh] as const);
-  const edges = farm.inventory.edge.hosts.map((id) => [id, hostOf(farm.inventory, id).address] as const);
+  const edges = edgeHosts(farm.inventory).map((id) => [id, hostOf(farm.inventory, id).address] as const);
   const [days, ...answers] = await Promise.all([
     certificateDays(farm, name),
     ...[...nodes, ...edges].map(

@@ -34,6 +34,7 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
     [["rebuild", "zhelezo1", "--confirm", "zhelezo1"], /--confirm says yes to --execute, which is not there/],
     [["rebuild", "zhelezo1", "--check", "--execute"], /'--check' cannot be used with option '--execute'/],
     [["rebuild", "zhelezo1", "--check"], /192\.0\.2\.1 of host zhelezo1 is an example/],
+    [["dns", "undeclared"], /stack lab has no names at Cloudflare/],
     [["history"], /missing required argument 'host'/],
     [["history", "db1"], /192\.0\.2\.1 of host zhelezo1 is an example/],
     [["move", "db1"], /missing required argument 'new'/],

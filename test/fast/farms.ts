@@ -149,7 +149,7 @@ export function generatedInventory(
       storage: { uploads: "off" },
     })),
     databases: [],
-    edge: { hosts: groups.slice(0, edges).map((group) => `edge${group}`) },
+    edge: { kind: "hosts", hosts: groups.slice(0, edges).map((group) => `edge${group}`) },
   };
   const addresses = Object.fromEntries(
     groups.flatMap((group) => names(group).map((id, index) => [id, outside(group, index)])),

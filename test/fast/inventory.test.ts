@@ -157,14 +157,14 @@ const refused: [string, Change, RegExp][] = [
     (farm) => {
       farm.applications!.push({ ...farm.applications![0]!, id: "other" });
     },
-    /applications pravka and other both answer to pravka\.lab\.opplet\.net/,
+    /application pravka and application other both answer to pravka\.lab\.opplet\.net/,
   ],
   [
     "an administrator without a good key",
     (_, settings) => {
       settings.administrators = [{ name: "someone", languages: ["en"], keys: ["ssh-dss AAAA"] }];
     },
-    /administrators\[0\]\.keys\[0\]: write the one line of a public key file/,
+    /administrators\[0\] \(someone\)\.keys\[0\]: write the one line of a public key file/,
   ],
   [
     "no administrators",

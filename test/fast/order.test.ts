@@ -1,6 +1,8 @@
 /** The order in which a farm is written down means nothing, where it is not said to. */
+
 import assert from "node:assert/strict";
 import test from "node:test";
+import { edgeHosts } from "../../src/inventory/domains.ts";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { printPlan } from "../../src/shell/plan-view.ts";
 import type { Settings } from "../../src/shell/stack.ts";
@@ -48,7 +50,25 @@ function enrich(farm: FarmDeclaration, settings: Settings): void {
   }));
   settings.nameservers = ["10.90.0.2", "10.90.0.1"];
   farm.sites.push({ ...farm.sites[0]!, id: "hel1", roundTrips: { fsn1: 8 } });
-  farm.domains!.push({ name: "example.org" });
+  const extras = ["a", "b", "c"].map((label) => ({
+    ...{ type: "A" as const, name: `${label}.example.org`, content: "192.0.2.9" },
+  }));
+  farm.domains!.push({
+    ...{ name: "example.org", caa: ["letsencrypt.org", "pki.goog"], extras },
+    mail: {
+      names: ["example.org", "news.example.org"],
+      servers: ["mail.example.org"],
+      includes: ["b", "a"].map((label) => ({ domain: `${label}.example.net` })),
+      dmarc: { policy: "reject", reports: "dmarc@example.org" },
+    },
+  });
+  farm.mailServers = [
+    { name: "mail.example.org", host: farm.hosts[0]!.id },
+    { name: "mx.example.org", host: farm.hosts[1]!.id },
+  ];
+  farm.redirects = ["x", "y", "w"].map((label) => ({
+    ...{ from: `${label}.example.org`, to: "https://example.org", status: 301 as const },
+  }));
   const { id, database } = farm.applications![0]!;
   farm.generations = { [`wireguard/${farm.hosts[0]!.id}`]: 2, [`password/${database.cluster}/${id}`]: 3 };
   for (const application of farm.applications!)
@@ -66,7 +86,10 @@ function disorder(farm: FarmDeclaration, settings: Settings, random: () => numbe
     farm.applications,
     ...farm.applications!.map((a) => a.nodes),
     farm.domains,
-    farm.edge?.hosts,
+    edgeHosts(farm) as string[],
+    farm.mailServers,
+    farm.redirects,
+    ...farm.domains!.flatMap((d) => [d.caa, d.extras, d.mail?.names, d.mail?.includes]),
     administrators,
     ...administrators.map((a) => a.keys),
   ];

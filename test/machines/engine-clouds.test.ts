@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { edgeHosts } from "../../src/inventory/domains.ts";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { studentPassword } from "../../src/machines/training/password.ts";
 import type { Settings } from "../../src/shell/stack.ts";
@@ -36,7 +37,7 @@ type Change = (declared: FarmDeclaration, settings: Settings) => void;
 function without(declared: FarmDeclaration, settings: Settings, ...gone: readonly string[]): void {
   declared.hosts = declared.hosts.filter(({ id }) => !gone.includes(id));
   for (const id of gone) delete (settings.addresses as Record<string, string>)[id];
-  declared.edge = { hosts: declared.edge!.hosts.filter((id) => !gone.includes(id)) };
+  declared.edge = { kind: "hosts", hosts: edgeHosts(declared).filter((id) => !gone.includes(id)) };
 }
 
 /** Declares hosts at other places or of other sizes, by host. */

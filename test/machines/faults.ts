@@ -1,5 +1,6 @@
 /** Faults of the lab for tests and figures: drills, and the same check of a stream of page edits, as users see it. */
 import assert from "node:assert/strict";
+import { edgeHosts } from "../../src/inventory/domains.ts";
 import { hostOf } from "../../src/inventory/load.ts";
 import { drilledCluster } from "../../src/twin/drills/cluster.ts";
 import { type Drill, drillNamed } from "../../src/twin/drills/drills.ts";
@@ -58,7 +59,7 @@ export async function underEdits(
   afterwards = 12,
 ): Promise<Checked> {
   const prefix = `Stream${Date.now()}`;
-  const [edge = ""] = lab.inventory.edge.hosts;
+  const [edge = ""] = edgeHosts(lab.inventory);
   const stream = client(
     lab,
     "edit-stream.ts",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import test from "node:test";
+import { edgeHosts } from "../../src/inventory/domains.ts";
 import { hostOf } from "../../src/inventory/load.ts";
 import { drilledCluster } from "../../src/twin/drills/cluster.ts";
 import { openRunningFarm, type TwinFarm } from "../../src/twin/farm.ts";
@@ -20,7 +21,7 @@ const UP: readonly string[] = ["twin", "up", STACK, "--port", "8280"];
 const UP_LIMIT = 1500;
 
 /** The wiki's front page by an edge. */
-function wikiOf(prod: TwinFarm, edge = prod.inventory.edge.hosts[0] ?? ""): Promise<Result> {
+function wikiOf(prod: TwinFarm, edge = edgeHosts(prod.inventory)[0] ?? ""): Promise<Result> {
   return runInNamespace(STACK, [
     ...["curl", "--silent", "--show-error", "--fail", "--insecure", "--location", "--max-time", "20"],
     ...["--resolve", `pravka.opplet.net:443:${hostOf(prod.inventory, edge).address}`],
@@ -100,7 +101,7 @@ test("the production cloud", { skip: withoutRoot }, async (t) => {
   });
 
   await t.test("users reach the wiki by each edge", async () => {
-    for (const edge of prod.inventory.edge.hosts) {
+    for (const edge of edgeHosts(prod.inventory)) {
       const page = await wikiOf(prod, edge);
       assert.equal(page.code, 0, page.stderr);
       assert.match(page.stdout, /Правка/);

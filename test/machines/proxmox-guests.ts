@@ -90,7 +90,7 @@ export function planned(publicKey: string): HostPlan {
           members: [...GUESTS, ...FAR_GUESTS].map(({ id }) => id),
         },
       ],
-      edge: { hosts: [db3.id] },
+      edge: { kind: "hosts", hosts: [db3.id] },
     },
     {
       addresses6: Object.fromEntries(

@@ -1,5 +1,6 @@
 /** The changes of a declaration by which one host takes over from another, each as data: nothing is written anywhere. */
 import { REDMINE_CONNECTIONS } from "../../inventory/check-application.ts";
+import { edgeHosts } from "../../inventory/domains.ts";
 import type { FarmDeclaration } from "../../inventory/schema.ts";
 import { type DeclaredCluster, hasData, type Pair, partIn } from "./works.ts";
 
@@ -51,8 +52,8 @@ export const serve: Edit = (farm, pair) => ({
       ? enough({ ...application, nodes: beside(application.nodes, pair) })
       : application,
   ),
-  ...(farm.edge?.hosts.includes(pair.from) && !farm.edge.hosts.includes(pair.to)
-    ? { edge: { hosts: beside(farm.edge.hosts, pair) } }
+  ...(edgeHosts(farm).includes(pair.from) && !edgeHosts(farm).includes(pair.to)
+    ? { edge: { kind: "hosts", hosts: beside(edgeHosts(farm), pair) } }
     : {}),
 });
 
@@ -96,8 +97,8 @@ export const withdraw: Edit = (farm, { from, to }) => ({
       ? { ...application, nodes: without(application.nodes, from) }
       : application,
   ),
-  ...(farm.edge?.hosts.includes(from) && farm.edge.hosts.includes(to)
-    ? { edge: { hosts: without(farm.edge.hosts, from) } }
+  ...(edgeHosts(farm).includes(from) && edgeHosts(farm).includes(to)
+    ? { edge: { kind: "hosts", hosts: without(edgeHosts(farm), from) } }
     : {}),
 });
 

@@ -1,5 +1,6 @@
 /** Whether a host can take up its new works when the order of change comes to it: the hosts that it needs then must know it. */
 import { dataHostsOf, partsOf } from "../../inventory/clusters.ts";
+import { edgeHosts } from "../../inventory/domains.ts";
 import { clusterOf } from "../../inventory/load.ts";
 import type { Inventory } from "../../inventory/schema.ts";
 import { orderInWaves } from "../../plan/waves.ts";
@@ -12,7 +13,7 @@ interface Need {
 }
 
 function needsOf(inventory: Inventory, id: string): Need[] {
-  const { clusters, applications, edge } = inventory;
+  const { clusters, applications } = inventory;
   const others = (hosts: readonly string[]) => hosts.filter((host) => host !== id);
   return [
     ...clusters
@@ -26,7 +27,7 @@ function needsOf(inventory: Inventory, id: string): Need[] {
         hosts: others(dataHostsOf(clusterOf(inventory, a.database.cluster))),
         one: false,
       })),
-    ...(edge.hosts.includes(id)
+    ...(edgeHosts(inventory).includes(id)
       ? applications.map((a) => ({ work: `the edge, for ${a.id}`, hosts: others(a.nodes), one: true }))
       : []),
   ];

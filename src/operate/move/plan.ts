@@ -4,6 +4,7 @@
  * middle of a move, the steps that the declaration says already have nothing to write any more.
  */
 import { isDeepStrictEqual } from "node:util";
+import { edgeHosts } from "../../inventory/domains.ts";
 import { tryInventory } from "../../inventory/load.ts";
 import type { FarmDeclaration, Inventory } from "../../inventory/schema.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../plan/keys.ts";
@@ -160,7 +161,7 @@ function commandsOf(
             `that is an example beside ${from}: write its own site, origin, mesh address, size and price; the steps are looked at again with them`,
           ],
     };
-  if (name === "withdraw" && before.farm.edge?.hosts.includes(from))
+  if (name === "withdraw" && edgeHosts(before.farm).includes(from))
     return { commands: [...commands, wayOfUsers(before.farm, pair)], afterwards: [] };
   if (name !== "remove") return { commands, afterwards: [] };
   return {

@@ -1,6 +1,7 @@
 /** How far a move is: what its steps have to write, with what the hosts say. Pure. */
 
 import type { MemberState } from "../../clusters/kind.ts";
+import { edgeHosts } from "../../inventory/domains.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { Inventory } from "../../inventory/schema.ts";
 import { hasRetired, moveOf } from "./cluster-kinds.ts";
@@ -80,7 +81,7 @@ function beforeLeaving(concerned: Inventory["clusters"], { clusters }: Observati
 
 /** Users that still come in by `from`. */
 function users(inventory: Inventory, { sessions }: Observation, from: string): string[] {
-  if (!inventory.edge.hosts.includes(from)) return [];
+  if (!edgeHosts(inventory).includes(from)) return [];
   if (sessions === undefined) return [`${from} does not tell who is connected to it`];
   const { address } = hostOf(inventory, from);
   const count = sessions.filter((session) => session.address === address).length;

@@ -1,4 +1,5 @@
 /** What one host does by a declaration: what another one has to take over. */
+import { edgeHosts } from "../../inventory/domains.ts";
 import type { FarmDeclaration } from "../../inventory/schema.ts";
 
 /** The host that leaves, and the one that takes over its works. */
@@ -45,7 +46,7 @@ export function worksOf(
       }),
     ),
     applications: applications.filter(({ nodes }) => nodes.includes(id)).map((a) => a.id),
-    edge: edge?.hosts.includes(id) ?? false,
+    edge: edgeHosts({ edge }).includes(id),
   };
 }
 

@@ -1,4 +1,6 @@
 /** The edge's HAProxy configuration. */
+import { keepsPath, targetOf } from "../../dns/edge.ts";
+import { POLICY_PATH, policiesOf } from "../../dns/mail.ts";
 import { hostOf } from "../../inventory/load.ts";
 import type { Application, Inventory } from "../../inventory/schema.ts";
 import { WEB_PORT } from "../web.ts";
@@ -32,11 +34,31 @@ defaults
   timeout http-keep-alive 15s
 `;
 
+const isFor = (hostname: string): string => `{ req.hdr(host),host_only,lower -m str ${hostname} }`;
+
+/** Old names. */
+const redirects = (inventory: Inventory): string[] =>
+  inventory.redirects.map((redirect) => {
+    const target = targetOf(inventory, redirect);
+    // HAProxy takes a single % for the beginning of a variable.
+    const how = keepsPath(target)
+      ? `prefix ${target.origin}`
+      : `location '${target.href.replaceAll("%", "%%")}'`;
+    return `  http-request redirect ${how} code ${redirect.status} if ${isFor(redirect.from)}`;
+  });
+
+/** How mail is to be sent to us (RFC 8461, 3.2): the text, and nothing else under that name. */
+const policies = (inventory: Inventory): string[] =>
+  policiesOf(inventory).map(({ hostname, text }) => {
+    const string = text.replaceAll("\n", "\\n");
+    return `  http-request return status 200 content-type text/plain string "${string}" if ${isFor(hostname)} { path ${POLICY_PATH} }`;
+  });
+
 /**
  * Without a certificate of its own a name is no name of ours: strict-sni ends such connections. The certificate's
  * directory comes from the environment, so that the configuration can be tested before there is a certificate.
  */
-function frontend(addresses: readonly string[], served: readonly Served[]): string {
+function frontend(inventory: Inventory, addresses: readonly string[], served: readonly Served[]): string {
   const routes = served.flatMap(({ application: { id, hostnames } }) => [
     `  acl is_${id} req.hdr(host),host_only,lower -m str -- ${hostnames.join(" ")}`,
     `  use_backend ${id}_any if is_${id} { nbsrv(${id}) eq 0 }`,
@@ -53,7 +75,7 @@ ${binds.join("\n")}
   http-request del-header X-Real-IP
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
-${routes.join("\n")}
+${[...redirects(inventory), ...policies(inventory), ...routes].join("\n")}
   default_backend unknown
 
 backend unknown
@@ -100,5 +122,7 @@ export function edgeConfig(
   addresses: readonly string[],
   served: readonly Served[],
 ): string {
-  return [HEAD, frontend(addresses, served), ...served.map((s) => backends(inventory, s))].join("\n");
+  return [HEAD, frontend(inventory, addresses, served), ...served.map((s) => backends(inventory, s))].join(
+    "\n",
+  );
 }

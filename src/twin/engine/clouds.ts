@@ -1,6 +1,7 @@
 /**
  * How the twin answers for the clouds (DigitalOcean, Hetzner Cloud): a server becomes a booted machine, of which cloud-init
- * makes what its user data say; what surrounds servers there, such as firewalls and projects, is only written down.
+ * makes what its user data say; what surrounds servers there, such as firewalls and projects, is only written down, and so
+ * is all that there is at Cloudflare.
  */
 import { FarmError } from "../../shell/errors.ts";
 import { runCloudInit } from "../machines/cloud-init.ts";
@@ -15,7 +16,7 @@ const DISK = 20e9;
 /** The first number in the twin's range that a server gets which is no host, and so has no address in configuration. */
 const FIRST_FREE = 200;
 
-export const isCloud = (type: string): boolean => /^(digitalocean|hcloud):/.test(type);
+export const isCloud = (type: string): boolean => /^(cloudflare|digitalocean|hcloud):/.test(type);
 
 /** A stack's servers at clouds. */
 export class Clouds {

@@ -204,7 +204,12 @@ test("a guest more in the lab: itself, those who must let it in, its place in th
     ["web3"],
     ["edge1"],
   ]);
-  assert.deepEqual([...new Set(found.farm.map((c) => c.section))].sort(), ["applications", "flows", "waves"]);
+  assert.deepEqual([...new Set(found.farm.map((c) => c.section))].sort(), [
+    "applications",
+    "flows",
+    "ingress",
+    "waves",
+  ]);
   assert(found.groups.some((g) => g.hosts.includes("web3") && /^web[12]$/.test(g.comparedWith ?? "")));
 });
 

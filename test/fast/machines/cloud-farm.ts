@@ -1,4 +1,6 @@
 /** The lab with three droplets and three servers of Hetzner Cloud, of which one each exists already. */
+
+import { edgeHosts } from "../../../src/inventory/domains.ts";
 import type { Inventory } from "../../../src/inventory/schema.ts";
 import { labInventory, PRICE } from "../farms.ts";
 
@@ -30,7 +32,7 @@ export function cloudInventory(change: Change = () => {}): Inventory {
       { id: "drop3", site: "nyc1", origin: droplet, mesh: "10.80.0.65", ...size },
       { id: "cloud3", site: "hel1", origin: server, mesh: "10.80.0.66", ...size },
     );
-    farm.edge!.hosts.push("cloud1");
+    farm.edge = { kind: "hosts", hosts: [...edgeHosts(farm), "cloud1"] };
     Object.assign(settings.addresses as object, {
       drop1: "203.0.113.61",
       drop2: "203.0.113.62",

@@ -16,7 +16,7 @@ export const fiveHosts = (): Plan =>
       farm.clusters = farm.clusters!.filter(({ id }) => id === "mariadb");
       farm.applications = [{ ...wiki!, nodes: ["web1"] }];
       farm.databases = [];
-      farm.edge = { hosts: [] };
+      farm.edge = { kind: "hosts", hosts: [] };
     }),
   );
 

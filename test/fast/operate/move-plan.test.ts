@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { dataHostsOf, partsOf, votersOf } from "../../../src/inventory/clusters.ts";
+import { edgeHosts } from "../../../src/inventory/domains.ts";
 import { loadInventory } from "../../../src/inventory/load.ts";
 import type { Inventory } from "../../../src/inventory/schema.ts";
 import type { Draft } from "../../../src/operate/move/first-host.ts";
@@ -50,7 +51,7 @@ function assertKept({ inventories }: ReturnType<typeof walk>, { from, to }: Pair
     last.applications.map((a) => a.nodes),
     first.applications.map((a) => renamed(a.nodes)),
   );
-  assert.deepEqual(last.edge.hosts, renamed(first.edge.hosts));
+  assert.deepEqual(edgeHosts(last), renamed(edgeHosts(first)));
   assert.equal(
     last.hosts.some((host) => host.id === from),
     false,
@@ -194,7 +195,7 @@ describe("declarations on the way", () => {
     for (const pair of [web, { from: "db1", to: "db4" }])
       assert.doesNotMatch(last("lab", labDraft(), pair).join(), /unprotect/);
     const droplet = prodDraft((farm) => {
-      farm.edge = { hosts: ["do-nyc1-a"] };
+      farm.edge = { kind: "hosts", hosts: ["do-nyc1-a"] };
     });
     const commands = last("prod", droplet, { from: "do-nyc1-a", to: "do-nyc1-z" });
     assert(commands.includes(unprotect("do-nyc1-a-(droplet|address|firewall)")));

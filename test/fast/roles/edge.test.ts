@@ -67,3 +67,52 @@ test("the certificate is for every name that is served", () => {
     .split("\n");
   assert.deepEqual(names, context.inventory.applications.flatMap((a) => a.hostnames).sort());
 });
+
+const full = contextOf("edge1", (farm, settings) => {
+  settings.addresses6 = { edge1: "2001:db8::31" };
+  farm.redirects = [
+    { from: "www.lab.opplet.net", to: "pravka", status: 301 },
+    { from: "old.lab.opplet.net", to: "https://pravka.lab.opplet.net/wiki/%D0%90?x=1", status: 302 },
+  ];
+  farm.domains!.push({
+    ...{ name: "example.org", caa: ["letsencrypt.org"] },
+    mail: {
+      names: ["example.org"],
+      servers: ["mail.example.org"],
+      dmarc: { policy: "reject", reports: "dmarc@example.org" },
+      mtaSts: "enforce",
+    },
+  });
+  farm.mailServers = [{ name: "mail.example.org", host: "web1" }];
+});
+const more = edge(full);
+const users = more.files?.find((f) => f.path.endsWith("haproxy.cfg"))?.content ?? "";
+
+test("users are awaited on the host's IPv6 address too, where it has one", () => {
+  const binds = [...users.matchAll(/^ {2}bind (\S+)/gm)].map((m) => m[1]);
+  assert.deepEqual(binds.slice(2), ["[2001:db8::31]:80", "[2001:db8::31]:443"]);
+  assert(more.sysctls?.some(({ key }) => key === "net.ipv6.ip_nonlocal_bind"));
+  assert(!contribution.sysctls?.some(({ key }) => key === "net.ipv6.ip_nonlocal_bind"));
+});
+
+test("old names lead where the table says, with path and query unless the table has its own", () => {
+  const rules = [...users.matchAll(/http-request redirect (.*) if \{ req\.hdr\(host\).* (\S+) \}/g)];
+  assert.deepEqual(
+    rules.map(([, how, name]) => [name, how]),
+    [
+      ["old.lab.opplet.net", "location 'https://pravka.lab.opplet.net/wiki/%%D0%%90?x=1' code 302"],
+      ["www.lab.opplet.net", "prefix https://pravka.lab.opplet.net code 301"],
+    ],
+  );
+});
+
+test("how mail is to be sent to us is said under a name of its own, which the certificate is for as well", () => {
+  assert(
+    users.includes(
+      'string "version: STSv1\\nmode: enforce\\nmx: mail.example.org\\nmax_age: 604800\\n" if { req.hdr(host),host_only,lower -m str mta-sts.example.org } { path /.well-known/mta-sts.txt }',
+    ),
+  );
+  const names = more.files?.find((f) => f.path === "/etc/farm/edge/hostnames")?.content;
+  for (const name of ["mta-sts.example.org", "old.lab.opplet.net", "www.lab.opplet.net"])
+    assert(names?.includes(`${name}\n`), name);
+});

@@ -70,7 +70,7 @@ const inventory: Inventory = {
   ],
   databases: [{ id: "all", title, cluster: "main", extensions: [] }],
   domains: [],
-  edge: { hosts: [] },
+  edge: { kind: "hosts", hosts: [] },
   generations: {},
   stack: "test",
   administrators: [],
@@ -78,6 +78,9 @@ const inventory: Inventory = {
   nameservers: [],
   adopt: [],
   imports: {},
+  cloudflare: undefined,
+  mailServers: [],
+  redirects: [],
   trainings: [],
   versions: {},
 };

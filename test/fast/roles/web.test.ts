@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Contribution } from "../../../src/host/state.ts";
+import { edgeHosts } from "../../../src/inventory/domains.ts";
 import { site, web } from "../../../src/roles/web.ts";
 import { applicationOf, contextOf } from "./web-context.ts";
 
@@ -22,7 +23,7 @@ test("a client's address is believed from edges only", () => {
   const context = contextOf("web1");
   const config = contentOf(web(context), "/etc/nginx/nginx.conf");
   const believed = [...config.matchAll(/set_real_ip_from (\S+);/g)].map((m) => m[1]);
-  const edges = context.inventory.hosts.filter((h) => context.inventory.edge.hosts.includes(h.id));
+  const edges = context.inventory.hosts.filter((h) => edgeHosts(context.inventory).includes(h.id));
   assert.deepEqual(believed, edges.map((h) => h.mesh).sort());
 });
 

@@ -1,0 +1,110 @@
+import { DnsRecord } from "@pulumi/cloudflare/dnsRecord.js";
+import { Ruleset } from "@pulumi/cloudflare/ruleset.js";
+import { Zone as ZoneResource } from "@pulumi/cloudflare/zone.js";
+import { ZoneDnssec } from "@pulumi/cloudflare/zoneDnssec.js";
+import { ZoneSetting } from "@pulumi/cloudflare/zoneSetting.js";
+import * as pulumi from "@pulumi/pulumi";
+import type { Inventory } from "../../inventory/schema.ts";
+import { recordId, TUNNEL_TARGET, type Zone } from "../record.ts";
+import { PHASES, type ZoneRules } from "../rules.ts";
+import { recordArgs } from "./record-args.ts";
+
+export interface CloudflareZoneArgs {
+  readonly zone: Zone;
+  readonly cloudflare: NonNullable<Inventory["cloudflare"]>;
+  /** Rules before our applications, where Cloudflare is the edge and this stack keeps the zone. */
+  readonly rules: ZoneRules | undefined;
+  /** Where proxied names lead, where Cloudflare is the edge. */
+  readonly tunnelTarget: pulumi.Output<string> | undefined;
+  /** What has to be there before a name leads to a host. */
+  readonly ready: (host: string) => pulumi.Resource[];
+}
+
+/** What of an adopted zone stays as it is: its account, and how it came to Cloudflare. */
+const OF_IMPORTED = ["account", "paused", "type", "vanityNameServers"];
+
+/**
+ * For proxied names: nobody comes by old TLS or without it, and Cloudflare believes only an origin that proves its name. They hold for
+ * what else of the zone is proxied, too, so they are only set where Cloudflare is the edge.
+ */
+const SETTINGS = { min_tls_version: "1.2", ssl: "strict", always_use_https: "on" };
+
+/**
+ * A zone at Cloudflare with our records, each a resource of its own, so that others of the zone are neither read nor touched. It is
+ * taken over by its number (`farms:cloudflare.zones`) or made; zone and signing are protected: without either a domain is gone, so
+ * the engine refuses to delete them until somebody says `pulumi state unprotect`. Of a zone that another stack keeps only
+ * records are registered.
+ *
+ * Where names change from addresses to a tunnel, or back, Cloudflare refuses the new records as long as the former are there
+ * (its error 81053), and the engine deletes last: `pulumi destroy --target` takes the former away before.
+ */
+export class CloudflareZone extends pulumi.ComponentResource {
+  /** The record that the registrar has to be told, where that is another one than Cloudflare. */
+  readonly ds: pulumi.Output<string> | undefined;
+  /** To whom the domain has to be delegated, where this stack keeps it. */
+  readonly nameServers: pulumi.Output<string[]> | undefined;
+
+  constructor(name: string, args: CloudflareZoneArgs, options?: pulumi.ComponentResourceOptions) {
+    super("farms:dns:Zone", name, {}, options);
+    const { zone, rules } = args;
+    const kept = zone.keptBy === undefined ? this.#zone(name, args) : undefined;
+    const zoneId = kept?.id ?? pulumi.output(args.cloudflare.zones[zone.name] ?? "");
+    this.nameServers = kept?.nameServers;
+    this.ds = kept && zone.dnssec ? this.#sign(name, zone, zoneId) : undefined;
+    if (rules) this.#rules(name, rules, zoneId);
+    this.#records(args, zoneId);
+    this.registerOutputs({ ds: this.ds, nameServers: this.nameServers });
+  }
+
+  #zone(name: string, { zone, cloudflare: { account, zones } }: CloudflareZoneArgs): ZoneResource {
+    const number = zones[zone.name];
+    return new ZoneResource(
+      name,
+      { account: { id: account }, name: zone.name, type: "full" },
+      {
+        parent: this,
+        protect: true,
+        ...(number === undefined ? {} : { import: number, ignoreChanges: OF_IMPORTED }),
+      },
+    );
+  }
+
+  #sign(name: string, { registrar }: Zone, zoneId: pulumi.Output<string>): pulumi.Output<string> | undefined {
+    const args = { zoneId, status: "active" };
+    const { ds } = new ZoneDnssec(`${name}-dnssec`, args, { parent: this, protect: true });
+    return registrar === "cloudflare" ? undefined : ds;
+  }
+
+  #rules(name: string, rules: ZoneRules, zoneId: pulumi.Output<string>): void {
+    for (const [settingId, value] of Object.entries(SETTINGS))
+      new ZoneSetting(`${name}-${settingId}`, { zoneId, settingId, value }, { parent: this });
+    for (const phase of PHASES)
+      if (rules[phase].length > 0)
+        new Ruleset(
+          `${name}-${phase}`,
+          { zoneId, kind: "zone", name: "farms", phase, rules: [...rules[phase]] },
+          { parent: this },
+        );
+  }
+
+  #records(
+    { zone, cloudflare: { zones, records }, tunnelTarget, ready }: CloudflareZoneArgs,
+    zoneId: pulumi.Output<string>,
+  ): void {
+    for (const record of zone.records) {
+      const id = recordId(record);
+      const number = records[id];
+      const args = recordArgs(record);
+      const content = tunnelTarget && record.content === TUNNEL_TARGET ? { content: tunnelTarget } : {};
+      new DnsRecord(
+        id,
+        { ...args, ...content, zoneId },
+        {
+          parent: this,
+          dependsOn: record.host === undefined ? [] : ready(record.host),
+          ...(number === undefined ? {} : { import: `${zones[zone.name]}/${number}` }),
+        },
+      );
+    }
+  }
+}

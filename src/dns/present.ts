@@ -1,0 +1,63 @@
+/** What a zone has already, against what is declared of it. Pure. */
+import { isIPv6 } from "node:net";
+import { type DnsRecord, recordId, TUNNEL_TARGET, unquoted, type Zone } from "./record.ts";
+
+/** A record as the provider of a zone tells it. */
+export interface PresentRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly content: string;
+  readonly comment?: string | null | undefined;
+}
+
+export interface Presence {
+  /** Nobody declared them, and nobody touches them; `beside` names ours that they contradict. */
+  readonly undeclared: readonly { readonly record: PresentRecord; readonly beside: readonly string[] }[];
+  /** Declared, and there from before the program: making them would fail, so they have to be taken over. */
+  readonly toTakeOver: readonly { readonly id: string; readonly number: string }[];
+}
+
+/** One form for all ways in which a content may be written. */
+function normalised(type: string, content: string): string {
+  if (type === "TXT") return content.startsWith('"') ? unquoted(content) : content;
+  if (type === "AAAA") return isIPv6(content) ? new URL(`http://[${content}]`).hostname : content;
+  // The priority is told beside the content, or at its beginning.
+  const bare = type === "HTTPS" ? content.replace(/^\d+ /, "") : content;
+  if (bare.endsWith(".cfargotunnel.com")) return TUNNEL_TARGET;
+  return bare.toLowerCase().replace(/(?<=.)\.$/, "");
+}
+
+const keyOf = ({ name, type, content }: Pick<PresentRecord, "name" | "type" | "content">): string =>
+  `${name.toLowerCase()} ${type} ${normalised(type, content)}`;
+
+/** Types by which a name leads somewhere: another record of them sends some users elsewhere. */
+const LEADS = new Set(["A", "AAAA", "CNAME"]);
+
+const contradicts = (ours: DnsRecord, other: PresentRecord): boolean =>
+  ours.name === other.name.toLowerCase() &&
+  ((LEADS.has(ours.type) && LEADS.has(other.type)) || (ours.type === "MX" && other.type === "MX"));
+
+/**
+ * Compares a zone as it is declared with what is there. `taken` are the names of records that are taken over already; those
+ * that the program has made say by their comment what declared them.
+ */
+export function compareWithPresent(
+  zone: Zone,
+  present: readonly PresentRecord[],
+  taken: ReadonlySet<string>,
+): Presence {
+  const declared = new Map(zone.records.map((record) => [keyOf(record), record]));
+  const undeclared = present
+    .filter((record) => !declared.has(keyOf(record)))
+    .map((record) => ({
+      record,
+      beside: zone.records.filter((ours) => contradicts(ours, record)).map(recordId),
+    }));
+  const toTakeOver = present.flatMap((record) => {
+    const ours = declared.get(keyOf(record));
+    const known = ours === undefined || taken.has(recordId(ours)) || record.comment === ours.source;
+    return known ? [] : [{ id: recordId(ours), number: record.id }];
+  });
+  return { undeclared, toTakeOver };
+}

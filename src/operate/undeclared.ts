@@ -1,0 +1,82 @@
+/** `farm dns undeclared`: what zones at Cloudflare have that nobody declared. Asks, and changes nothing. */
+import { CloudflareService } from "../dns/cloudflare/service.ts";
+import { compareWithPresent, type Presence } from "../dns/present.ts";
+import type { Zone } from "../dns/record.ts";
+import type { Inventory } from "../inventory/schema.ts";
+import { CLOCK, type Place, TIME_LIMIT } from "../machines/web-service.ts";
+import type { Plan } from "../plan/plan.ts";
+import { FarmError } from "../shell/errors.ts";
+import { previewPlan } from "../shell/stack.ts";
+import { cloudflareToken } from "./engine-secrets.ts";
+
+export const CLOUDFLARE: Place = {
+  url: "https://api.cloudflare.com",
+  clock: CLOCK,
+  timeLimit: TIME_LIMIT,
+};
+
+/** Others may have written what is in a zone: it is shown on one line, and no terminal obeys it. */
+const shown = (text: string): string => text.replace(/[^\x20-\x7e]/g, "?");
+
+function textOf({ name }: Zone, stack: string, { undeclared, toTakeOver }: Presence): string {
+  const lines = [
+    `${name}: ${undeclared.length === 0 ? "nothing but what is declared" : `${undeclared.length} record(s) that nobody declared; they stay as they are`}`,
+    ...undeclared.map(({ record, beside }) => {
+      const note = beside.length === 0 ? "" : `   (contradicts ${beside.join(", ")})`;
+      return `  ${shown(record.name)} ${shown(record.type)} ${shown(record.content)}${note}`;
+    }),
+    ...(toTakeOver.length === 0
+      ? []
+      : [
+          `  ${toTakeOver.length} that are declared were there before the program; it can't make them again, but take them over:`,
+          ...toTakeOver.map(
+            ({ id, number }) =>
+              `    pulumi config set --stack ${stack} --path 'farms:cloudflare.records["${id}"]' ${number}`,
+          ),
+        ]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** What a stack says of Cloudflare. Throws a FarmError (exit code 2) where it says nothing. */
+function cloudflareOf({ stack, cloudflare }: Inventory): NonNullable<Inventory["cloudflare"]> {
+  if (cloudflare === undefined)
+    throw new FarmError(
+      `stack ${stack} has no names at Cloudflare: Pulumi.${stack}.yaml has no farms:cloudflare`,
+      `write the account's number: pulumi config set --stack ${stack} --path farms:cloudflare.account NUMBER, and so each zone's that is there: farms:cloudflare.zones["example.org"]`,
+      2,
+    );
+  return cloudflare;
+}
+
+/** Text of what differs, zone by zone, and whether anything does. Throws as CloudflareService does. */
+export async function undeclaredText(
+  { inventory, dns }: Plan,
+  service: CloudflareService,
+): Promise<{ text: string; differs: boolean }> {
+  const cloudflare = cloudflareOf(inventory);
+  const taken = new Set(Object.keys(cloudflare.records));
+  let text = "";
+  let differs = false;
+  for (const zone of dns.zones) {
+    const number = cloudflare.zones[zone.name];
+    if (number === undefined) {
+      text += `${zone.name}: is made by the program, with nothing else in it\n`;
+      continue;
+    }
+    const presence = compareWithPresent(zone, await service.records(number), taken);
+    differs ||= presence.undeclared.length > 0 || presence.toTakeOver.length > 0;
+    text += textOf(zone, inventory.stack, presence);
+  }
+  return { text, differs };
+}
+
+/** Prints it for a stack; returns the exit code: 1 when something is there that nobody declared or has taken over. */
+export async function undeclared(stack: string, place = CLOUDFLARE): Promise<number> {
+  const plan = previewPlan(stack);
+  cloudflareOf(plan.inventory);
+  const service = new CloudflareService(await cloudflareToken(stack), place);
+  const { text, differs } = await undeclaredText(plan, service);
+  process.stdout.write(text);
+  return differs ? 1 : 0;
+}
