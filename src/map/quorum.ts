@@ -8,7 +8,7 @@ import { type Block, column, framed, paragraph, row, rows } from "./blocks.ts";
 import { INNER, svg } from "./picture.ts";
 import { type Distance, type Domain, distancesOf, domainsOf } from "./placement.ts";
 import { type Language, titleOf } from "./words.ts";
-import { type Kind, legend, signed } from "./works.ts";
+import { type Kind, kindOfPart, legend, signed } from "./works.ts";
 
 const words = {
   en: {
@@ -76,7 +76,7 @@ function domainBlock({ inventory, language }: Scope, cluster: Cluster, domain: D
   const site = inventory.sites.find(({ id }) => id === domain.site);
   const isHost = domain.hosts.length === 1 && domain.hosts[0]?.id === domain.id;
   const hosts = domain.hosts.map(({ id }) =>
-    signed({ kind: partIn(cluster, id) ?? "member", text: id }, room, { bold: true }),
+    signed({ kind: kindOfPart(partIn(cluster, id) ?? "member"), text: id }, room, { bold: true }),
   );
   const place = `${isHost ? "" : `${domain.id}, `}${site?.provider} · ${domain.site}`;
   return framed(
@@ -177,7 +177,9 @@ export function quorumSvg({ inventory }: Plan, language: Language): string {
   const { clusters } = inventory;
   const { title, none, frame } = words[language];
   const kinds = new Set<Kind>(
-    clusters.flatMap((cluster) => inventory.hosts.flatMap(({ id }) => partIn(cluster, id) ?? [])),
+    clusters
+      .flatMap((cluster) => inventory.hosts.flatMap(({ id }) => partIn(cluster, id) ?? []))
+      .map(kindOfPart),
   );
   const panels = clusters.map((cluster) => panel(scope, cluster));
   return svg({

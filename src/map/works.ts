@@ -5,8 +5,10 @@ import { type Block, paragraph, row, rows, type TextStyle } from "./blocks.ts";
 import { element } from "./markup.ts";
 import { type Language, titleOf } from "./words.ts";
 
-/** A witness that gives up its vote is one until all others have heard of it. */
 export type Kind = "edge" | "node" | Exclude<Part, "former witness">;
+
+/** A witness that gives up its vote is one until all others have heard of it. */
+export const kindOfPart = (part: Part): Kind => (part === "former witness" ? "witness" : part);
 
 export interface Work {
   readonly kind: Kind;
@@ -57,7 +59,7 @@ export function worksOfHost(inventory: Inventory, { id }: Host, language: Langua
       text: titleOf(inventory.applications, name, language),
     })),
     ...[...works.clusters].map(([name, part]) => ({
-      kind: part === "former witness" ? ("witness" as const) : part,
+      kind: kindOfPart(part),
       text: `${titleOf(inventory.clusters, name, language)}${beside[part] ?? ""}`,
     })),
   ];
