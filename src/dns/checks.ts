@@ -1,4 +1,5 @@
 /** What must hold of names and zones, each with a message a part-time administrator can act on. */
+import { nameServers } from "../inventory/domains.ts";
 import { doubles } from "../inventory/doubles.ts";
 import type { Inventory } from "../inventory/schema.ts";
 import { checkCloudflare } from "./check-cloudflare.ts";
@@ -147,11 +148,31 @@ function checkRedirects(inventory: Inventory): Problems {
   });
 }
 
+/** Who is to answer for our zones. */
+function checkNameServers(inventory: Inventory): Problems {
+  const ids = nameServers(inventory);
+  const known = new Set(inventory.hosts.map(({ id }) => id));
+  return [
+    ...ids
+      .filter((id) => !known.has(id))
+      .map((id) => `edge.nameservers has "${id}", which is no host; declare the host or name another`),
+    ...doubles(
+      ids,
+      (id) => id,
+      (id) => id,
+    ).map(([id]) => `edge.nameservers has "${id}" twice; remove one`),
+    ...(ids.length === 1
+      ? [`edge.nameservers has ${ids[0]} alone; a zone needs two that answer for it (RFC 1034, 4.1): add one`]
+      : []),
+  ];
+}
+
 /** Names as they would be, if nothing were wrong with what they are made from. */
 export function checkDns(inventory: Inventory): Problems {
   const zones = zonesOf(inventory);
   return [
     ...checkDomains(inventory),
+    ...checkNameServers(inventory),
     ...checkRedirects(inventory),
     ...checkEdgeNames(inventory),
     ...checkMail(inventory),

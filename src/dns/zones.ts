@@ -4,6 +4,7 @@ import type { Domain, Extra } from "../inventory/domains.ts";
 import type { Inventory } from "../inventory/schema.ts";
 import { addressRecords, type EdgeName, edgeNames, edgeRecords } from "./edge.ts";
 import { mailRecords, refusedMail, withoutMail } from "./mail.ts";
+import { nameServerRecords } from "./name-servers.ts";
 import { type DnsRecord, inRecordOrder, isWithin, LONG_TTL, quoted, type Zone } from "./record.ts";
 
 export const extraSource = ({ type, name }: Extra, zone: string): string =>
@@ -77,6 +78,7 @@ function zoneOf(inventory: Inventory, domain: Domain, names: readonly EdgeName[]
       ...edge,
       ...serverRecords,
       ...caaRecords(domain),
+      ...nameServerRecords(inventory, domain),
       ...mailRecords(inventory, domain),
       ...silent.flatMap(withoutMail),
       ...(keptBy !== undefined || domain.mail?.names.includes(name) ? [] : [refusedMail(name)]),

@@ -121,7 +121,15 @@ export const edgeSchema = z.discriminatedUnion(
   "kind",
   [
     /** Our own hosts with public addresses, which pass requests to live nodes; names lead to all of them in turn. */
-    z.strictObject({ kind: z.literal("hosts"), hosts: z.array(id) }),
+    z.strictObject({
+      kind: z.literal("hosts"),
+      hosts: z.array(id),
+      /**
+       * Hosts that answer for the zones themselves, and tell the addresses of live edge hosts alone. Without them the zones
+       * are somebody else's to answer for.
+       */
+      nameservers: z.array(id).default([]),
+    }),
     /** Cloudflare, which reaches the nodes by a tunnel that they open. */
     z.strictObject({ kind: z.literal("cloudflare") }),
   ],
@@ -133,11 +141,15 @@ export type Mail = z.output<typeof mail>;
 export type MailServer = z.output<typeof mailServerSchema>;
 export type Extra = z.output<typeof extra>;
 export type Redirect = z.output<typeof redirectSchema>;
-export type Edge = z.output<typeof edgeSchema>;
+type DeclaredEdge = z.input<typeof edgeSchema>;
 
 /** Our own hosts that take users' requests; none where somebody else does, or nobody yet. */
-export const edgeHosts = ({ edge }: { readonly edge?: Edge | undefined }): readonly string[] =>
+export const edgeHosts = ({ edge }: { readonly edge?: DeclaredEdge | undefined }): readonly string[] =>
   edge?.kind === "hosts" ? edge.hosts : [];
+
+/** Our own hosts that answer for our zones; none where somebody else does. */
+export const nameServers = ({ edge }: { readonly edge?: DeclaredEdge | undefined }): readonly string[] =>
+  (edge?.kind === "hosts" && edge.nameservers) || [];
 
 /** A domain with its lists in the order of names; which mail server is asked first stays. */
 export const inDomainOrder = (domain: Domain): Domain => ({

@@ -149,7 +149,7 @@ export const farmSchema = z.strictObject({
   mailServers: z.array(mailServerSchema).default([]),
   /** Names that lead elsewhere. */
   redirects: z.array(redirectSchema).default([]),
-  edge: edgeSchema.default({ kind: "hosts", hosts: [] }),
+  edge: edgeSchema.prefault({ kind: "hosts", hosts: [] }),
   /** Generation of a secret by name, raised to rotate it. 1 where none is given. */
   generations: z.record(z.string(), z.int().min(1)).default({}),
   /** Versions to which the packages of a Debian source package are held on all hosts, such as `haproxy`. */

@@ -14,7 +14,7 @@ export interface KeyPair {
 export interface Keys {
   /**
    * A secret by name: `password/…` (43 characters of base64url, 256 bits), `tunnel/…` (32 bytes in base64, as Cloudflare
-   * takes them), `wireguard/HOST` or `ssh-host-key/HOST` (private keys). Throws on any other name.
+   * takes them), `dnssec/ZONE` (a private key on P-256, 32 bytes in base64), `wireguard/HOST` or `ssh-host-key/HOST` (private keys). Throws on any other name.
    */
   secret(name: string): string;
   /** The generation of a secret: 1 until it is raised. */
@@ -56,6 +56,15 @@ function clamp(raw: Buffer): Buffer {
   return scalar;
 }
 
+/** The order of the curve P-256 (FIPS 186-5 and SP 800-186, 3.2.1.3). */
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** A private key on P-256 from 48 random bytes: 16 more than it has, so that none is likelier (FIPS 186-5, A.2.1). */
+function onP256(raw: Buffer): Buffer {
+  const scalar = (BigInt(`0x${raw.toString("hex")}`) % (P256_ORDER - 1n)) + 1n;
+  return Buffer.from(scalar.toString(16).padStart(64, "0"), "hex");
+}
+
 /**
  * Checks a master key: 32 bytes in base64. Throws a FarmError with exit code 2 that says how to make one.
  */
@@ -94,8 +103,8 @@ export function deriveKeys(
 ): Keys {
   const master = parseMasterKey(masterKey);
   const generation = (name: string): number => generations[name] ?? 1;
-  const derive = (name: string, at = generation(name)): Buffer =>
-    Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${at}`, 32));
+  const derive = (name: string, at = generation(name), bytes = 32): Buffer =>
+    Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${at}`, bytes));
 
   const wireguard = remembered((host) => {
     const scalar = clamp(derive(`wireguard/${host}`));
@@ -122,6 +131,7 @@ export function deriveKeys(
       const [kind, subject = ""] = name.split(/\/(.*)/s);
       if (kind === "password") return derive(name).toString("base64url");
       if (kind === "wireguard") return wireguard(subject).privateKey;
+      if (kind === "dnssec") return onP256(derive(name, generation(name), 48)).toString("base64");
       if (kind === "tunnel") return derive(name).toString("base64");
       if (kind === "ssh-host-key") return sshHostKey(subject).privateKey.trimEnd();
       throw new Error(`no such kind of secret: ${name}`);

@@ -105,6 +105,13 @@ function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): voi
       "remove the line",
       2,
     );
+  const zones = Object.keys(inventory.generations).filter((name) => name.startsWith("dnssec/"));
+  if (zones.length > 0)
+    throw new FarmError(
+      `stacks/${inventory.stack}.ts: generations: ${zones.join(", ")} can't be rotated yet: the zone above knows the present key alone`,
+      "remove the line",
+      2,
+    );
   const secrets = hosts.flatMap((host) => host.secrets).filter((name) => !name.includes("/@"));
   const machines = hosts.map(({ host }) => `machine/${host.id}`);
   const known = new Set([...secrets, ...machines]);

@@ -6,7 +6,7 @@ import { passwordOf } from "../clusters/password.ts";
 import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import { databasesOf, partsOf } from "../inventory/clusters.ts";
-import { edgeHosts } from "../inventory/domains.ts";
+import { edgeHosts, nameServers } from "../inventory/domains.ts";
 import { isHypervisor } from "../inventory/machines.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
 import { applicationNode } from "../roles/application-node.ts";
@@ -16,6 +16,7 @@ import { edge } from "../roles/edge.ts";
 import { guestNetwork } from "../roles/guest-network.ts";
 import { guestSnapshots } from "../roles/guest-snapshots.ts";
 import { hypervisor } from "../roles/hypervisor.ts";
+import { nameServer } from "../roles/name-server.ts";
 import { outsideNetwork } from "../roles/outside-network.ts";
 import type { ApplicationRole, RoleContext } from "../roles/role.ts";
 import { web } from "../roles/web.ts";
@@ -90,5 +91,6 @@ export function contributionsOf(context: RoleContext, turns: Turns): Contributio
     ...(applications.length > 0 ? [web(context)] : []),
     ...applications.flatMap((a) => [applicationRoles[a.software](context, a), applicationNode(context, a)]),
     ...(edgeHosts(inventory).includes(host.id) ? [edge(context)] : []),
+    ...(nameServers(inventory).includes(host.id) ? [nameServer(context)] : []),
   ];
 }

@@ -1,10 +1,10 @@
 /** The order in which hosts are changed. */
 import { partsOf } from "../inventory/clusters.ts";
-import { edgeHosts } from "../inventory/domains.ts";
+import { edgeHosts, nameServers } from "../inventory/domains.ts";
 import type { Inventory } from "../inventory/schema.ts";
 
 /**
- * Hosts of which one at a time may be in change: a cluster's votes and copies, an application's nodes, the edge. A copy
+ * Hosts of which one at a time may be in change: a cluster's votes and copies, an application's nodes, the edge, name servers. A copy
  * counts as well, for it may be the one that stands in for the member that is changed.
  */
 function exclusiveGroups(inventory: Inventory): (readonly string[])[] {
@@ -12,6 +12,7 @@ function exclusiveGroups(inventory: Inventory): (readonly string[])[] {
     ...inventory.clusters.map(partsOf),
     ...inventory.applications.map((a) => a.nodes),
     edgeHosts(inventory),
+    nameServers(inventory),
   ];
 }
 
@@ -21,7 +22,7 @@ function rank(inventory: Inventory): (host: string) => number {
     new Set(inventory.hosts.flatMap((h) => (h.origin.kind === "guest" ? [h.origin.parent] : []))),
     new Set(inventory.clusters.flatMap(partsOf)),
     new Set(inventory.applications.flatMap((a) => a.nodes)),
-    new Set(edgeHosts(inventory)),
+    new Set([...edgeHosts(inventory), ...nameServers(inventory)]),
   ];
   return (host) => {
     const found = ranks.findIndex((hosts) => hosts.has(host));

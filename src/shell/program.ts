@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ApplicationService } from "../apps/application.ts";
 import { DatabaseCluster } from "../clusters/component.ts";
 import type { NamesOutputs } from "../dns/cloudflare/register.ts";
+import { delegations } from "../dns/name-servers.ts";
 import { whereRegistered } from "../dns/plan.ts";
 import type { FarmHost } from "../host/component.ts";
 import { warnings } from "../inventory/check-placement.ts";
@@ -65,7 +66,7 @@ async function namesOf(
 ): Promise<Outputs["names"]> {
   const { cloudflare } = plan.inventory;
   const registered = whereRegistered(plan.inventory);
-  if (cloudflare === undefined) return { registered, zones: {} };
+  if (cloudflare === undefined) return { registered, zones: delegations(plan.inventory, keys) };
   const { registerNames } = await import("../dns/cloudflare/register.ts");
   return { registered, ...registerNames(plan, cloudflare, keys, hosts) };
 }

@@ -14,7 +14,7 @@ import { CloudflareZone } from "./zone.ts";
 /** What a stack tells of its names. */
 export interface NamesOutputs {
   /** By zone that this stack keeps: to whom it has to be delegated, and what its registrar has to be told of its keys. */
-  readonly zones: Record<string, { nameServers?: pulumi.Output<string[]>; ds?: pulumi.Output<string> }>;
+  readonly zones: Record<string, { nameServers?: pulumi.Input<string[]>; ds?: pulumi.Input<string> }>;
   /** The number of the tunnel, which its connectors name. */
   readonly tunnel?: pulumi.Output<string>;
 }

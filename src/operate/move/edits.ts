@@ -53,7 +53,7 @@ export const serve: Edit = (farm, pair) => ({
       : application,
   ),
   ...(edgeHosts(farm).includes(pair.from) && !edgeHosts(farm).includes(pair.to)
-    ? { edge: { kind: "hosts", hosts: beside(edgeHosts(farm), pair) } }
+    ? { edge: { ...farm.edge, kind: "hosts", hosts: beside(edgeHosts(farm), pair) } }
     : {}),
 });
 
@@ -98,7 +98,7 @@ export const withdraw: Edit = (farm, { from, to }) => ({
       : application,
   ),
   ...(edgeHosts(farm).includes(from) && edgeHosts(farm).includes(to)
-    ? { edge: { kind: "hosts", hosts: without(edgeHosts(farm), from) } }
+    ? { edge: { ...farm.edge, kind: "hosts", hosts: without(edgeHosts(farm), from) } }
     : {}),
 });
 

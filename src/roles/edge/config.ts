@@ -5,6 +5,7 @@ import { hostOf } from "../../inventory/load.ts";
 import type { Application, Inventory } from "../../inventory/schema.ts";
 import { WEB_PORT } from "../web.ts";
 import type { ApplicationHealth } from "./health.ts";
+import { LIVE, LIVE_PATH } from "./live.ts";
 
 /** An application with the way to ask it for its health. */
 export interface Served {
@@ -36,6 +37,15 @@ defaults
 
 const isFor = (hostname: string): string => `{ req.hdr(host),host_only,lower -m str ${hostname} }`;
 
+/** Answers the question whether a name is served here: an application, while it has a live node. */
+const lives = (served: readonly Served[]): string[] => [
+  ...served.map(
+    ({ application: { id } }) =>
+      `  http-request return status 503 content-type text/plain string "no live node\\n" if { path ${LIVE_PATH} } is_${id} { nbsrv(${id}) eq 0 }`,
+  ),
+  `  http-request return status 200 content-type text/plain string "${LIVE}\\n" if { path ${LIVE_PATH} }`,
+];
+
 /** Old names. */
 const redirects = (inventory: Inventory): string[] =>
   inventory.redirects.map((redirect) => {
@@ -59,8 +69,11 @@ const policies = (inventory: Inventory): string[] =>
  * directory comes from the environment, so that the configuration can be tested before there is a certificate.
  */
 function frontend(inventory: Inventory, addresses: readonly string[], served: readonly Served[]): string {
-  const routes = served.flatMap(({ application: { id, hostnames } }) => [
-    `  acl is_${id} req.hdr(host),host_only,lower -m str -- ${hostnames.join(" ")}`,
+  const names = served.map(
+    ({ application: { id, hostnames } }) =>
+      `  acl is_${id} req.hdr(host),host_only,lower -m str -- ${hostnames.join(" ")}`,
+  );
+  const routes = served.flatMap(({ application: { id } }) => [
     `  use_backend ${id}_any if is_${id} { nbsrv(${id}) eq 0 }`,
     `  use_backend ${id} if is_${id}`,
   ]);
@@ -75,7 +88,7 @@ ${binds.join("\n")}
   http-request del-header X-Real-IP
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
-${[...redirects(inventory), ...policies(inventory), ...routes].join("\n")}
+${[...names, ...lives(served), ...redirects(inventory), ...policies(inventory), ...routes].join("\n")}
   default_backend unknown
 
 backend unknown

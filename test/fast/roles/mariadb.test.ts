@@ -49,7 +49,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     clusters: [cluster],
     applications: [],
     domains: [],
-    edge: { kind: "hosts", hosts: [] },
+    edge: { kind: "hosts", hosts: [], nameservers: [] },
     generations: {},
     stack: "test",
     administrators: [],

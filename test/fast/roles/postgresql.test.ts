@@ -70,7 +70,7 @@ const inventory: Inventory = {
   ],
   databases: [{ id: "all", title, cluster: "main", extensions: [] }],
   domains: [],
-  edge: { kind: "hosts", hosts: [] },
+  edge: { kind: "hosts", hosts: [], nameservers: [] },
   generations: {},
   stack: "test",
   administrators: [],
