@@ -66,7 +66,7 @@ async function words(
   form: readonly string[],
   source: string,
 ): Promise<readonly string[]> {
-  const { [name]: value = "" } = await read(stack, [name]);
+  const { [name]: value = "" } = await read(stack, [`farms:${name}`]);
   const parts = value.split(":");
   const found = [...parts.slice(0, form.length - 1), parts.slice(form.length - 1).join(":")];
   if (found.length === form.length && found.every((word) => word !== "")) return found;

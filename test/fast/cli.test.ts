@@ -30,7 +30,7 @@ test("wrong input ends with 2, one message, and nothing on stdout", () => {
       /names of zhelezo1's disks are not declared/,
     ],
     [["rebuild", "zhelezo2", "--stack", "prod", "--execute"], /disks are not declared; nothing was touched/],
-    [["rebuild", "db1", "--execute", "--confirm", "db1"], /db1 is no server of ours/],
+    [["rebuild", "db1", "--execute", "--confirm", "db1"], /db1 is no server that this program installs/],
     [["rebuild", "zhelezo1", "--confirm", "zhelezo1"], /--confirm says yes to --execute, which is not there/],
     [["rebuild", "zhelezo1", "--check", "--execute"], /'--check' cannot be used with option '--execute'/],
     [["rebuild", "zhelezo1", "--check"], /192\.0\.2\.1 of host zhelezo1 is an example/],

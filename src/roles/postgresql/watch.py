@@ -38,6 +38,8 @@ def watch(config):
     threading.Thread(target=listener.guarded, args=(answer_proxies, config), daemon=True).start()
     apart_since, told, before = None, None, None
     while True:
+        # A declaration that has just come may already say otherwise of whom it gives up.
+        config = host.load()
         began, when = time.monotonic(), time.time()
         seen = survey(config)
         lead_elsewhere(config, seen)
@@ -75,7 +77,7 @@ def follow_version(config, seen):
 def give_way(config):
     """A member that lives although it was given up stops, so that one primary alone takes writes; its data stays."""
     promoted = promoted_without(config["name"], given_up_by(config)) if config["part"] == "member" else []
-    if promoted:
+    if promoted and host.load() == config:
         print(f"{', '.join(promoted)} was promoted, and this host given up: stopping PostgreSQL here", flush=True)
         host.systemctl("stop", "--no-block", "patroni.service")
         host.systemctl("restart", "--no-block", "etcd.service")

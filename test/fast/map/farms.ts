@@ -11,8 +11,10 @@ export const fiveHosts = (): Plan =>
       const [wiki] = farm.applications!;
       const ids = ["zhelezo1", "db1", "db2", "db3", "web1"];
       farm.hosts = farm.hosts.filter(({ id }) => ids.includes(id));
-      const addresses = Object.entries(settings.addresses as object);
-      settings.addresses = Object.fromEntries(addresses.filter(([id]) => ids.includes(id)));
+      for (const setting of ["addresses", "addresses6"]) {
+        const addresses = Object.entries(settings[setting] as object);
+        settings[setting] = Object.fromEntries(addresses.filter(([id]) => ids.includes(id)));
+      }
       farm.clusters = farm.clusters!.filter(({ id }) => id === "mariadb");
       farm.applications = [{ ...wiki!, nodes: ["web1"] }];
       farm.databases = [];

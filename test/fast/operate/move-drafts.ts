@@ -15,7 +15,12 @@ const draftOf = (stack: string, declared: FarmDeclaration, change: Change = () =
   return { farm, settings };
 };
 export const labDraft = (change?: Change): Draft => draftOf("lab", lab, change);
-export const prodDraft = (change?: Change): Draft => draftOf("prod", prod, change);
+/** Names that lead to one host, whatever serves there, are for a person to move: the checks refuse to lose it before. */
+export const prodDraft = (change: Change = () => {}): Draft =>
+  draftOf("prod", prod, (farm, settings) => {
+    for (const domain of farm.domains ?? []) domain.extras = [];
+    change(farm, settings);
+  });
 
 /** Production with a server of Contabo in Singapore under a name. */
 export const singapore = (id: string) =>

@@ -68,8 +68,7 @@ test("the certificate is for every name that is served", () => {
   assert.deepEqual(names, context.inventory.applications.flatMap((a) => a.hostnames).sort());
 });
 
-const full = contextOf("edge1", (farm, settings) => {
-  settings.addresses6 = { edge1: "2001:db8::31" };
+const full = contextOf("edge1", (farm) => {
   farm.redirects = [
     { from: "www.lab.opplet.net", to: "pravka", status: 301 },
     { from: "old.lab.opplet.net", to: "https://pravka.lab.opplet.net/wiki/%D0%90?x=1", status: 302 },
@@ -87,13 +86,6 @@ const full = contextOf("edge1", (farm, settings) => {
 });
 const more = edge(full);
 const users = more.files?.find((f) => f.path.endsWith("haproxy.cfg"))?.content ?? "";
-
-test("users are awaited on the host's IPv6 address too, where it has one", () => {
-  const binds = [...users.matchAll(/^ {2}bind (\S+)/gm)].map((m) => m[1]);
-  assert.deepEqual(binds.slice(2), ["[2001:db8::31]:80", "[2001:db8::31]:443"]);
-  assert(more.sysctls?.some(({ key }) => key === "net.ipv6.ip_nonlocal_bind"));
-  assert(!contribution.sysctls?.some(({ key }) => key === "net.ipv6.ip_nonlocal_bind"));
-});
 
 test("old names lead where the table says, with path and query unless the table has its own", () => {
   const rules = [...users.matchAll(/http-request redirect (.*) if \{ req\.hdr\(host\).* (\S+) \}/g)];
