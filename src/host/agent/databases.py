@@ -29,7 +29,8 @@ from tools import Failed, POLL
 
 ENGINES = {"mariadb": mariadb, "postgresql": postgresql}
 
-DATABASE_LIMIT = 90
+# A cluster that is founded takes its members in one after the other, some 20 s each; the last one makes the databases.
+DATABASE_LIMIT = 180
 
 
 def await_database(engine):
