@@ -232,6 +232,7 @@ systemd-run -q nsenter --net=/run/netns/$place socat -U $listen,fork 'SYSTEM:ech
       assert.equal(await call(from, "UDP", to.address, 51_820), from.address);
       assert.match(await call(from, "TCP", to.address, 3306), /No route to host/);
     }
+    await sh("ip link del vmbr0.4000");
   });
 
   test("applied again, with guests at work, changes nothing", async () => {

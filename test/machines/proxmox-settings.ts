@@ -72,13 +72,16 @@ export function proxmoxSettings(sh: Shell): void {
     test("the host's own IPv6 address comes up on the outside bridge, by ifupdown2, beside what that has", async () => {
       const bridge = () => sh("ip -brief address show vmbr0; ip -6 route show default dev vmbr0");
       await sh(
-        `apt-get -qqy install --no-install-recommends ifupdown2 bridge-utils >/dev/null
+        `DEBIAN_FRONTEND=noninteractive apt-get -qqy install --no-install-recommends ifupdown2 bridge-utils >/dev/null
+mkdir -p /run/network # where its own service, which never ran here, would have put its lock
 ip link add nic0 type veth peer name far && ip link set far up
-cat >/etc/network/interfaces; ifup vmbr0`,
+cat >/etc/network/interfaces; sed -i 's/^source/# &/' /etc/network/interfaces; ifup vmbr0`,
         INTERFACES,
       );
       assert.match(await bridge(), / 10\.97\.9\.1\/24 (?!.*fd00:)/);
-      await sh("systemctl restart farm-interfaces.service");
+      // Where the kernel has no VLANs, that of the vSwitch fails, and nothing else.
+      await sh(`sed -i 's/^# source/source/' /etc/network/interfaces
+systemctl restart farm-interfaces.service || journalctl --unit farm-interfaces --output cat | grep 'cannot create vlan vmbr0.4000'`);
       assert.match(await bridge(), / 10\.97\.9\.1\/24 .*fd00:a61::11\/128 .*\ndefault via fe80::1 /);
       await sh("ip link del vmbr0; ip link del nic0; rm /etc/network/interfaces");
     });
