@@ -28,7 +28,7 @@ import {
 import { proxyAddress, startPackageProxy } from "../../src/twin/machines/packages.ts";
 import { pctBinds, servePct } from "../../src/twin/machines/pct.ts";
 import { ensurePrerequisites } from "../../src/twin/machines/prerequisites.ts";
-import { must, run } from "../../src/twin/machines/run.ts";
+import { must, run, waitUntil } from "../../src/twin/machines/run.ts";
 import { destroyStack } from "../../src/twin/machines/stack.ts";
 
 // Boots machines, so it needs root; it takes about half a minute once the base image is there.
@@ -333,7 +333,12 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
       const global = () => ok("exec 101 -- ip -6 -brief address show dev host0 scope global");
       assert.equal(await global(), "");
       await ok(`set 101 --net0 ${net0},ip6=${ipv6(101)}/64,gw6=${ipv6(12)}`);
-      assert.match(await global(), new RegExp(`^host0\\S+ +UP +${ipv6(101)}/48 *\n$`));
+      // At once, but that it has only just been started.
+      await waitUntil(
+        async () => new RegExp(`^host0\\S+ +UP +${ipv6(101)}/48 *\n$`).test(await global()),
+        15,
+        () => "the guest has no IPv6 address",
+      );
       await fails(`set 101 --net0 ${net0},ip6=auto`, 255, /^the twin's guests need a static address: /);
       await ok("push 101 file /root/pushed --perms 0600 --user nobody --group nogroup");
       assert.equal(await ok("exec 101 -- stat -c '%a %U %G' /root/pushed"), "600 nobody nogroup\n");
