@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 import server
+from agent_lock import in_change
 from decide import agreed, conditions, decide, lost, serving, unaccounted, writer
 from listener import guarded, serve
 
@@ -89,7 +90,7 @@ class Daemon:
             "open": self.open,
             "doing": self.doing,
             "failures": self.failures,
-            "changing": server.in_change(),
+            "changing": in_change(),
             "room": server.has_room(),
             "leaving": server.LEAVING.exists(),
             "retired": server.RETIRED.exists(),

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { file } from "../../host/entries.ts";
 import type { ConnectState, FileState, ListenState } from "../../host/state.ts";
+import { agentLock } from "../agent-lock.ts";
 import { listener } from "../listener.ts";
 import { MESH_INTERFACE } from "../mesh.ts";
 import type { ClusterRole } from "../role.ts";
@@ -32,8 +33,12 @@ Restart=no
 EnvironmentFile=-/run/farm-galera/bootstrap
 `;
 
-const programFiles: readonly FileState[] = [...modules, { name: "listener.py", content: listener }].map(
-  ({ name, content }) => file(`${PROGRAM}/${name}`, content, { mode: name === "main.py" ? "0755" : "0644" }),
+const programFiles: readonly FileState[] = [
+  ...modules,
+  { name: "listener.py", content: listener },
+  { name: "agent_lock.py", content: agentLock },
+].map(({ name, content }) =>
+  file(`${PROGRAM}/${name}`, content, { mode: name === "main.py" ? "0755" : "0644" }),
 );
 
 const service = "mariadb";

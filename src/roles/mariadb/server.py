@@ -1,6 +1,5 @@
 """The MariaDB server of this host as the daemon sees and handles it: systemd, the data directory, a status client."""
 
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -10,9 +9,6 @@ import subprocess
 import time
 
 UNIT = "mariadb.service"
-AGENT_LOCK = "/run/farm-agent.lock"
-# The agent's commands that change what runs.
-CHANGING = ("activate", "apply", "confirm", "go-back", "rollback")
 SOCKET = "/run/mysqld/mysqld.sock"
 GRASTATE = pathlib.Path("/var/lib/mysql/grastate.dat")
 # An environment file of mariadb.service (our drop-in): its presence makes the next start a bootstrap.
@@ -167,19 +163,6 @@ def drop_clients():
     kills = subprocess.run([*CLIENT, "-e", question], capture_output=True, text=True, timeout=10).stdout
     # --force: some may have ended meanwhile.
     subprocess.run([*CLIENT, "--force"], input=f"{apart}\n{kills}", capture_output=True, text=True, timeout=10)
-
-
-def in_change():
-    """Whether the farm's agent is activating something on this host: it holds its lock, and wrote into it what it does."""
-    try:
-        with open(AGENT_LOCK, encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return False
-            except BlockingIOError:
-                return any(f", {verb}," in lock.read() for verb in CHANGING)
-    except FileNotFoundError:
-        return False
 
 
 def has_room():

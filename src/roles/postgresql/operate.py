@@ -70,7 +70,11 @@ def wait_for(condition, limit, complaint):
 
 def reload(config):
     """ExecReload of patroni.service: everything that is declared now holds when this returns."""
-    os.kill(int(os.environ["MAINPID"]), signal.SIGHUP)
+    try:
+        os.kill(int(os.environ["MAINPID"]), signal.SIGHUP)
+    except ProcessLookupError:
+        print("Patroni has just ended: it will have the new configuration when systemd starts it again")
+        return
     mine = server(config, address_of(config, config["name"]))
     if mine is None or mine["state"] != "running":
         print("PostgreSQL is not running: it will have the new configuration when Patroni starts it")

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { file } from "../../host/entries.ts";
 import type { Contribution, FileState } from "../../host/state.ts";
 import type { Host, PostgresCluster } from "../../inventory/schema.ts";
+import { agentLock } from "../agent-lock.ts";
 import { listener } from "../listener.ts";
 import type { RoleContext } from "../role.ts";
 import { patroniPassword, SERVICE_FILE } from "./accounts.ts";
@@ -37,6 +38,7 @@ export const programFiles: readonly FileState[] = [
     file(`${PROGRAM}/${name}`, shipped(name), { mode: name === "main.py" ? "0755" : "0644" }),
   ),
   file(`${PROGRAM}/listener.py`, listener),
+  file(`${PROGRAM}/agent_lock.py`, agentLock),
 ];
 
 /** A number that is lowered does not bring former data back. */

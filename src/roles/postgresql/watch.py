@@ -7,6 +7,7 @@ import host
 import listener
 import turning
 import versions
+from agent_lock import in_change
 from decide import better_leader, complete_until, electing, hopeless, primary, promoted_without
 from operate import address_of, settle_dynamic, settled
 from state import given_up_by, survey
@@ -85,6 +86,9 @@ def give_way(config):
 
 def settle_promotion(config, votes):
     """Once a declaration counts on the promoted copy as a member, given up are those alone that have not joined it yet."""
+    # Patroni is not to be restarted in the middle of a change that brings it new votes: the change would fail.
+    if in_change():
+        return
     promotion, me = host.recorded(host.PROMOTED), config["name"]
     if promotion is None or host.declared()["part"] != "member" or me not in electing(votes):
         return
