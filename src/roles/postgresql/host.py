@@ -127,6 +127,11 @@ def systemctl(*arguments):
     return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else None
 
 
+def active(unit):
+    """Whether a unit of systemd runs, and is not just being started or stopped."""
+    return subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0
+
+
 def polled(condition, limit):
     """Asks until `condition` gives something true, and returns that; at the limit, in seconds, what it gave last."""
     end = time.monotonic() + limit

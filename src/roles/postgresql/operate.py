@@ -13,7 +13,7 @@ import decide
 import host
 import versions
 import votes
-from state import server, survey, vote
+from state import server, settled_version, survey, vote
 
 # Patroni takes up its configuration in a second or two; it may be busy with a copy that begins.
 TAKEN_LIMIT = 60.0
@@ -25,7 +25,7 @@ SWITCHOVER_LIMIT = 60.0
 RESTART_LIMIT = 300.0
 READY_LIMIT = 240.0
 # A vote joins the others within a few seconds; without a majority of them it never serves.
-OWN_VOTE_LIMIT = 15.0
+VOTE_LIMIT = 15.0
 
 # What is declared for the whole cluster and has been brought into etcd by this host.
 SETTLED = host.STATE / "settled.json"
@@ -51,16 +51,20 @@ def prepare_data(config):
         # Where a machine has one, it restarts a primary that hangs and does not give up its right to write. Containers
         # and the twin's machines have none.
         shutil.chown(WATCHDOG, "postgres")
-    await_own_vote(config)
+    await_vote(config)
 
 
-def await_own_vote(config):
-    """Patroni stays with the first vote that answers it. One that is lost together with the primary would be missed late."""
-    address = config["votes"].get(config["name"])
-    if address is None:
-        return
-    if not host.polled(lambda: (vote(config, address) or {}).get("leader", "0") != "0", OWN_VOTE_LIMIT):
-        print(f"this host's vote does not serve after {OWN_VOTE_LIMIT:.0f} s: Patroni begins with another one", flush=True)
+def await_vote(config):
+    """
+    Waits for this host's vote, or one of the others where it has none. Patroni stays with the first vote that answers it, and
+    one that is lost together with the primary would be missed late. It also stays with what it took etcd's version for
+    (watch.py), which is not settled before all votes of a new cluster are there.
+    """
+    name = config["name"] if config["name"] in config["votes"] else min(config["votes"])
+    address = config["votes"][name]
+    serves = lambda: (vote(config, address) or {}).get("leader", "0") != "0" and settled_version(config, address)
+    if not host.polled(serves, VOTE_LIMIT):
+        print(f"the vote of {name} does not serve after {VOTE_LIMIT:.0f} s: Patroni begins without it", flush=True)
 
 
 def wait_for(condition, limit, complaint):

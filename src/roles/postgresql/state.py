@@ -21,6 +21,12 @@ def vote(config, address):
     return {"waiting": False, "id": status["header"]["member_id"], "leader": status.get("leader", "0"), "members": members}
 
 
+def settled_version(config, address):
+    """Whether etcd at an address knows the version of its cluster: a new one says 3.0.0, or none, until all votes are there."""
+    told = host.parsed(host.http(f"http://{address}:{config['ports']['vote']}/version")) or {}
+    return told.get("etcdcluster", "not_decided") not in ("not_decided", "3.0.0")
+
+
 def beginning(config, address):
     """A vote that has found no majority since it started: it answers on the port of the votes alone."""
     if config["name"] not in config["votes"]:

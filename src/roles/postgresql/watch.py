@@ -15,6 +15,8 @@ from state import given_up_by, survey
 EVERY = 5.0
 # A copy that has not received anything for so long is looked at: a restart, a rewind and a new primary are over by then.
 APART_LIMIT = 30.0
+# Patroni answers within seconds of the votes' election, on a busy machine too.
+MUTE_LIMIT = 30.0
 
 
 def refusal(config, path):
@@ -37,7 +39,7 @@ def answer_proxies(config):
 def watch(config):
     """Until it is stopped."""
     threading.Thread(target=listener.guarded, args=(answer_proxies, config), daemon=True).start()
-    apart_since, told, before = None, None, None
+    apart_since, mute_since, told, before = None, None, None, None
     while True:
         # A declaration that has just come may already say otherwise of whom it gives up.
         config = host.load()
@@ -49,6 +51,10 @@ def watch(config):
         settle_promotion(config, seen["votes"])
         before = note_complete(config, seen, when, before)
         mine = seen["servers"][config["name"]]
+        mute_since = (mute_since or began) if mine is None and electing(seen["votes"]) else None
+        if mute_since and began - mute_since > MUTE_LIMIT:
+            begin_patroni_anew()
+            mute_since = None
         # A reload does it too; a new version of Patroni is restarted instead.
         if mine is not None and mine["state"] == "running" and not settled(config):
             settle_dynamic(config)
@@ -61,6 +67,17 @@ def watch(config):
                 host.patroni(config, address_of(config, config["name"]), "/reinitialize", {"force": True}, limit=10)
             told = why
         time.sleep(max(0.0, EVERY - (time.monotonic() - began)))
+
+
+def begin_patroni_anew():
+    """
+    Patroni that runs and does not answer although there is a majority of votes. With `use_proxies` it asks etcd for its version
+    once (Patroni 4.0.7, dcs/etcd3.py): of a cluster that is just being founded it takes one for it whose paths etcd 3.5 does
+    not have, and finds nothing under them for ever.
+    """
+    if host.active("patroni.service"):
+        print(f"Patroni has not answered for {MUTE_LIMIT:.0f} s while the votes have a majority: it begins anew", flush=True)
+        host.systemctl("restart", "--no-block", "patroni.service")
 
 
 def follow_version(config, seen):
