@@ -6,6 +6,7 @@ import { isHypervisor } from "../inventory/machines.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
 import { calledAt, sourcesOf } from "../inventory/underlay.ts";
 import type { Flow } from "../plan/flows.ts";
+import { floodChain } from "./firewall-flood.ts";
 import { bridgeTable, type GuestTraffic, routerChains } from "./guest-network.ts";
 import { MESH_INTERFACE } from "./mesh.ts";
 
@@ -86,7 +87,7 @@ delete table inet farm
 table inet farm {
   counter dropped_in { }
   counter refused_out { }
-
+${floodChain(input.listens)}
   chain input {
     type filter hook input priority filter; policy drop;
     iif "lo" accept

@@ -202,6 +202,24 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
     );
   });
 
+  test("a flood of questions is answered up to a limit: nobody is worth while as a reflector", async () => {
+    const flood = `
+import socket, sys
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); asked.settimeout(1)
+question = bytes.fromhex("000100000001000000000000") + b"\\x03www\\x07example\\x03net\\x00\\x00\\x01\\x00\\x01"
+for _ in range(2000): asked.sendto(question, (sys.argv[1], 53))
+count = 0
+try:
+    while asked.recv(4096): count += 1
+except TimeoutError: print(count)
+`;
+    await inside("cat >/root/flood.py", flood);
+    const answered = Number(await inside(`python3 /root/flood.py ${addressOf("edge1")}`));
+    assert(answered >= 50 && answered < 400, `${answered} of 2000 answered`);
+    await pause(3000);
+    assert.equal((await ask(NAME)).status, "NOERROR");
+  });
+
   test("applied again, nothing is changed", async () => {
     const { code, stdout, stderr } = await farm(["twin", "up", STACK, "--port", PORT], 900, root);
     assert.equal(code, 0, stderr);

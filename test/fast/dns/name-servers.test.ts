@@ -80,6 +80,15 @@ test("they ask the hosts of the edge from outside the mesh, one after the other 
   assert(!waves.some((wave) => SERVERS.every((id) => wave.includes(id))));
 });
 
+test("strangers' questions by UDP are limited by network, also those that seem to belong to an earlier one", () => {
+  const rules = (host: string) => text(undefined, host, "/etc/farm/firewall.nft");
+  assert.match(
+    rules("contabo-de1"),
+    /chain flood \{\n +type filter hook input priority filter - 10;.*\n +udp dport \{ 53 \} update @flood4 \{ ip saddr and 255\.255\.255\.0 limit rate over 50\/second/,
+  );
+  assert.doesNotMatch(rules("contabo-stl2"), /flood/);
+});
+
 test("one alone, an unknown one, and a raised key are refused", () => {
   const load = (change?: Change) => planOf(prodInventory(change)).inventory;
   const no = (change: Change) => refusal(change, load);
