@@ -20,7 +20,7 @@ const declaration: FarmDeclaration = {
   ...empty,
   clusters: [
     { id: "tables", title, software: "mariadb", members: HOSTS },
-    { id: "records", title, software: "postgresql", members: ["a1", "a2"], witness: "a3" },
+    { id: "records", title, software: "postgresql", members: ["a1", "a3"], witness: "a2" },
   ],
   databases: [
     { id: "book", title, cluster: "tables" },
