@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { zoneKeyName } from "../dns/name-servers.ts";
-import { planDns } from "../dns/plan.ts";
+import { zonesOf } from "../dns/zones.ts";
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState } from "../host/state.ts";
 import { edgeHosts } from "../inventory/domains.ts";
@@ -50,7 +50,7 @@ const keyFile = (privateKey: string): string =>
 
 /** Answers for all zones that this stack keeps. */
 export const nameServer: HostRole = ({ inventory, host, secret }) => {
-  const zones = planDns(inventory).zones.filter(({ keptBy }) => keptBy === undefined);
+  const zones = zonesOf(inventory).filter(({ keptBy }) => keptBy === undefined);
   const signed = zones.filter(({ dnssec }) => dnssec).map(({ name }) => name);
   const list = zones
     .map(({ name }) => `zone "${name}" { type native; file "${zonePath(name)}"; };\n`)

@@ -5,8 +5,8 @@ import { after, before, describe, test } from "node:test";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, declare, editFile, farm, withoutRoot } from "./lab-farm.ts";
-import { exampleAddresses, guest, smallFarm, takeRange, writeSettings } from "./small-farm.ts";
+import { editFile, farm, withoutRoot } from "./lab-farm.ts";
+import { guest, smallFarm, smallProgram } from "./small-farm.ts";
 
 const STACK = "founding";
 const PORT = "8189";
@@ -40,10 +40,7 @@ describe("clusters on hosts that run already", { skip: withoutRoot }, () => {
   }
 
   before(async () => {
-    root = copyOfProgram();
-    declare(root, STACK, JSON.stringify(empty));
-    writeSettings(root, STACK, exampleAddresses(empty));
-    takeRange(root, "10.89.0.0/24");
+    root = smallProgram(STACK, "10.89.0.0/24", empty);
     const { code, stdout, stderr } = await up();
     assert.equal(code, 0, stdout + stderr);
   });

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import test, { type TestContext } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { type DrilledCluster, drilledCluster } from "../../src/twin/drills/cluster.ts";
 import { partition } from "../../src/twin/drills/faults/partition.ts";
 import { type Attempt, checkRecord, rowKey } from "../../src/twin/drills/record.ts";
+import { awaitWhole } from "../../src/twin/drills/run.ts";
 import { type Stream, startStream } from "../../src/twin/drills/stream.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { inMachine, isRunning } from "../../src/twin/machines/inside.ts";
@@ -51,15 +51,8 @@ async function nextWrite(stream: Stream, after: number): Promise<number> {
   return ((found()?.ended ?? 0) - after) / 1000;
 }
 
-async function whole(cluster: DrilledCluster): Promise<void> {
-  const end = performance.now() + 240_000;
-  for (;;) {
-    const ailment = await cluster.ailment();
-    if (ailment === undefined) return;
-    assert(performance.now() < end, `not whole within 240 s: ${ailment}`);
-    await pause(500);
-  }
-}
+const whole = (cluster: DrilledCluster): Promise<void> =>
+  awaitWhole(cluster, 240, new AbortController().signal);
 
 /** Waits until the votes of all hosts of the site have said something since a time, milliseconds since 1970. */
 const votesSay = (lab: TwinFarm, pattern: RegExp, since: number): Promise<void> =>

@@ -6,8 +6,8 @@ import { runInNewContext } from "node:vm";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, declare, editFile, farm } from "./lab-farm.ts";
-import { exampleAddresses, takeRange, writeSettings } from "./small-farm.ts";
+import { editFile, farm } from "./lab-farm.ts";
+import { exampleAddresses, smallProgram, writeSettings } from "./small-farm.ts";
 
 /** Seconds for what comes by itself after a run, such as a full copy of some MB, on two busy cores. */
 const PATIENCE = 120;
@@ -36,7 +36,7 @@ export const inside = (stack: string, host: string, command: string): Promise<Re
 
 /** The program with one farm alone, in a folder of its own, whose declaration can be written anew, and the farm's twin. */
 export class MovingFarm {
-  readonly #root = copyOfProgram();
+  readonly #root: string;
   readonly #place: Place;
   readonly #farm: FarmDeclaration;
   readonly #addresses: Record<string, string>;
@@ -45,9 +45,7 @@ export class MovingFarm {
     this.#place = place;
     this.#farm = structuredClone(declaration);
     this.#addresses = exampleAddresses(declaration);
-    declare(this.#root, place.stack, JSON.stringify(this.#farm));
-    writeSettings(this.#root, place.stack, this.#addresses);
-    takeRange(this.#root, place.range);
+    this.#root = smallProgram(place.stack, place.range, declaration);
   }
 
   async up(): Promise<void> {

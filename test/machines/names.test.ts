@@ -13,12 +13,11 @@ import { inMachine } from "../../src/twin/machines/inside.ts";
 import { boot, bootAgain, destroy, kill } from "../../src/twin/machines/machine.ts";
 import { proxyAddress } from "../../src/twin/machines/packages.ts";
 import { waitUntil } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, declare, farm, withoutRoot } from "./lab-farm.ts";
-import { exampleAddresses, guest, smallFarm, takeRange, writeSettings } from "./small-farm.ts";
+import { farm, withoutRoot } from "./lab-farm.ts";
+import { guest, smallFarm, smallProgram } from "./small-farm.ts";
 
 const STACK = "names";
 const PORT = "8188";
-const RANGE = "10.88.0.0/24";
 /** A computer that is no host of the farm, and knows of it what anybody may know. */
 const CLIENT = "client";
 const CLIENT_ADDRESS = "10.88.0.200";
@@ -98,10 +97,7 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
   }
 
   before(async () => {
-    root = copyOfProgram();
-    declare(root, STACK, JSON.stringify(declaration));
-    writeSettings(root, STACK, exampleAddresses(declaration));
-    takeRange(root, RANGE);
+    root = smallProgram(STACK, "10.88.0.0/24", declaration);
     const { code, stdout, stderr } = await farm(["twin", "up", STACK, "--port", PORT], 900, root);
     assert.equal(code, 0, stdout + stderr);
     twin = (await (

@@ -7,11 +7,10 @@ import { pathToFileURL } from "node:url";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { type Result, waitUntil } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, declare, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
-import { exampleAddresses, guest, smallFarm, takeRange, writeSettings } from "./small-farm.ts";
+import { editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { guest, smallFarm, smallProgram } from "./small-farm.ts";
 
 const STACK = "upgrade";
-const RANGE = "10.95.0.0/24";
 const PORT = "8195";
 /** Seconds until a copy of some MB is taken and confirms, on two busy cores. */
 const COPIED_WITHIN = 120;
@@ -32,15 +31,6 @@ const declaration: FarmDeclaration = {
   ],
   databases: [{ id: "krynka", title, cluster: "main", extensions: ["pg_trgm"] }],
 };
-
-/** The program with this farm alone, in a folder of its own. */
-function program(): string {
-  const root = copyOfProgram();
-  declare(root, STACK, JSON.stringify(declaration));
-  writeSettings(root, STACK, exampleAddresses(declaration));
-  takeRange(root, RANGE);
-  return root;
-}
 
 describe("a major upgrade of PostgreSQL", { skip: withoutRoot }, () => {
   let root = "";
@@ -81,7 +71,7 @@ describe("a major upgrade of PostgreSQL", { skip: withoutRoot }, () => {
   const rows = async (): Promise<string> => sql(first, "SELECT count(*), sum(length(line)) FROM book");
 
   before(async () => {
-    root = program();
+    root = smallProgram(STACK, "10.95.0.0/24", declaration);
     const { code, stdout, stderr } = await up();
     assert.equal(code, 0, stdout + stderr);
     twin = (await (

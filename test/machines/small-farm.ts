@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { PRICE } from "../fast/farms.ts";
-import { editFile } from "./lab-farm.ts";
+import { copyOfProgram, declare, editFile } from "./lab-farm.ts";
 
 type Title = FarmDeclaration["title"];
 type DeclaredHost = FarmDeclaration["hosts"][number];
@@ -55,6 +55,15 @@ export function writeSettings(
     "farms:administrators": [{ name: "example", languages: ["en"], keys: ["ssh-ed25519 AAAA example"] }],
   };
   writeFileSync(join(copy, `Pulumi.${stack}.yaml`), JSON.stringify({ config: settings }));
+}
+
+/** A copy of the program that has a farm beside the others, with example addresses, as a stack whose twin has a range of its own. */
+export function smallProgram(stack: string, range: string, declaration: FarmDeclaration): string {
+  const copy = copyOfProgram();
+  declare(copy, stack, JSON.stringify(declaration));
+  writeSettings(copy, stack, exampleAddresses(declaration));
+  takeRange(copy, range);
+  return copy;
 }
 
 /** Gives the twins of a copy of the program a range of their own, so that they run beside the lab's. */

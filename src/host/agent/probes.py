@@ -45,8 +45,11 @@ def units_running(bundle, limit, without):
 
 def begun(bundle):
     """By role that can only be begun here until hosts are there which are changed later (see `founding` of a bundle): who is waited for."""
-    asked = {role: run(["/bin/sh", "-c", entry["command"]], limit=30) for role, entry in bundle.founding.items()}
-    return {role: last_lines(output, 1) for role, (code, output) in asked.items() if code == 0}
+    # The roles of one cluster have one command.
+    commands = {entry["command"] for entry in bundle.founding.values()}
+    asked = {command: run(["/bin/sh", "-c", command], limit=30) for command in commands}
+    answers = {role: asked[entry["command"]] for role, entry in bundle.founding.items()}
+    return {role: last_lines(output, 1) for role, (code, output) in answers.items() if code == 0}
 
 
 def probe_all(bundle, limit=float("inf"), without=()):

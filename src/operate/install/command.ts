@@ -10,7 +10,7 @@ import { FarmError } from "../../shell/errors.ts";
 import { robotCredentials } from "../engine-secrets.ts";
 import { type Farm, namedHost, openFarm } from "../farm.ts";
 import { type Candidate, type Declared, Installation, surveyOf } from "./installation.ts";
-import { performSteps } from "./perform.ts";
+import { performSteps, tellWhatIsLeft } from "./perform.ts";
 import { findServer, standing } from "./server.ts";
 import { realSite, type Site } from "./site.ts";
 
@@ -132,7 +132,5 @@ export async function execute(
   const key = checkRescueKey(rescueKey);
   const farm = await openFarm(stack);
   await perform(await siteOf(farm, id), farm, chosen, confirm, key);
-  process.stdout.write(
-    `${id} has Proxmox VE and waits for the program. What is left to do: farm rebuild ${id} --stack ${stack}, at its end.\n`,
-  );
+  tellWhatIsLeft(id, stack, "Proxmox VE");
 }

@@ -8,6 +8,13 @@ export type Work<Id extends string> = Readonly<Record<Id, () => Promise<string>>
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(0)} s`;
 const timer = { ...PRESET_TIMER, field: seconds };
 
+/** Says at the end what is left to do for a host that now has `system`. */
+export function tellWhatIsLeft(id: string, stack: string, system: string): void {
+  process.stdout.write(
+    `${id} has ${system} and waits for the program. What is left to do: farm rebuild ${id} --stack ${stack}, at its end.\n`,
+  );
+}
+
 /** Does all steps in their order, and shows them; stops at the first that fails. */
 export async function performSteps<Id extends string>(
   steps: readonly Step<Id>[],

@@ -7,7 +7,7 @@ import { CLOCK } from "../../machines/web-service.ts";
 import { contaboCredentials } from "../engine-secrets.ts";
 import { type Farm, namedHost, openFarm } from "../farm.ts";
 import type { Declared } from "../install/installation.ts";
-import { performSteps } from "../install/perform.ts";
+import { performSteps, tellWhatIsLeft } from "../install/perform.ts";
 import { realReach } from "../install/site.ts";
 import { differences, findInstance, imageOf, reportLines } from "./instance.ts";
 import { type ContaboSite, Reinstallation } from "./reinstallation.ts";
@@ -76,7 +76,5 @@ export async function execute(
   const host = confirmed(inventory, id, confirm);
   const farm = await openFarm(stack);
   await reinstall(await siteOf(farm, id), farm, host, confirm);
-  process.stdout.write(
-    `${id} has a new Debian and waits for the program. What is left to do: farm rebuild ${id} --stack ${stack}, at its end.\n`,
-  );
+  tellWhatIsLeft(id, stack, "a new Debian");
 }

@@ -30,12 +30,10 @@ function liveLine(name: string, type: DnsRecord["type"], addresses: readonly str
 
 /** The text of a zone that our own name servers answer for. */
 export function zoneFile(inventory: Inventory, zone: Zone): string {
-  const [live, fixed] = [true, false].map((which) =>
-    zone.records.filter((record) => isLive(inventory)(record) === which),
-  ) as [DnsRecord[], DnsRecord[]];
-  const groups = Map.groupBy(live, ({ name, type }) => `${name} ${type}`);
+  const live = isLive(inventory);
+  const groups = Map.groupBy(zone.records.filter(live), ({ name, type }) => `${name} ${type}`);
   const lines = [
-    ...fixed.map(zoneFileLine),
+    ...zone.records.filter((record) => !live(record)).map(zoneFileLine),
     ...[...groups.values()].map((same) => {
       const [{ name, type } = { name: "", type: "A" as const }] = same;
       return liveLine(
