@@ -89,6 +89,8 @@ test("the way to MariaDB's writer", () => {
     `listen mariadb
     bind 127.0.0.1:3306
     balance first
+    tcp-request inspect-delay 8s
+    tcp-request content lua.hold mariadb 3
     retries 5
     option redispatch 1
     option httpchk

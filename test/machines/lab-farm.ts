@@ -13,6 +13,10 @@ export const ROOT = join(import.meta.dirname, "../..");
 /** Why a test that boots machines is skipped, or false when it is not. */
 export const withoutRoot: string | false =
   process.getuid?.() === 0 ? false : "boots machines, which needs root";
+/** Why a rehearsal of many minutes is skipped, or false when it is not. `npm test` is to end within an hour or so. */
+export const unlessLong: string | false =
+  withoutRoot ||
+  (process.env.FARM_TEST_LONG ? false : "takes five to ten minutes more: FARM_TEST_LONG=1 npm test");
 
 /** Runs `farm` as a person does. `limit` in seconds; `root` is another checkout of the program. */
 export function farm(argv: readonly string[], limit = 900, root = ROOT): Promise<Result> {

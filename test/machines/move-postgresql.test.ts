@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { WRITER_PORT } from "../../src/roles/postgresql/ports.ts";
 import { isRunning } from "../../src/twin/machines/inside.ts";
-import { withoutRoot } from "./lab-farm.ts";
+import { unlessLong } from "./lab-farm.ts";
 import { inside, MovingFarm, Rows } from "./moving.ts";
 import { guest, smallFarm } from "./small-farm.ts";
 
@@ -29,7 +29,7 @@ const sql = (statement: string): string =>
 const write = (host: string, statement: string): string =>
   `curl -sf --noproxy '*' --max-time 2 http://${MESH[host]}:${WRITER_PORT}/writer >/dev/null && ${sql(statement)}`;
 
-describe("a member of PostgreSQL is replaced by another host", { skip: withoutRoot }, () => {
+describe("a member of PostgreSQL is replaced by another host", { skip: unlessLong }, () => {
   let moving: MovingFarm;
 
   before(async () => {

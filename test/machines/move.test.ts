@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { isRunning } from "../../src/twin/machines/inside.ts";
-import { withoutRoot } from "./lab-farm.ts";
+import { unlessLong } from "./lab-farm.ts";
 import { inside, MovingFarm, Rows } from "./moving.ts";
 import { guest, smallFarm } from "./small-farm.ts";
 
@@ -32,7 +32,7 @@ const MESH: Readonly<Record<string, string>> = {
 const insertion = (host: string, n: number): string =>
   `curl -sf --noproxy '*' --max-time 2 http://${MESH[host]}:9200/writer >/dev/null && timeout 5 mariadb book -e 'INSERT IGNORE INTO line VALUES (${n})'`;
 
-describe("a member of MariaDB is replaced by another host", { skip: withoutRoot }, () => {
+describe("a member of MariaDB is replaced by another host", { skip: unlessLong }, () => {
   let moving: MovingFarm;
 
   before(async () => {

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { type Result, waitUntil } from "../../src/twin/machines/run.ts";
-import { editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { editFile, farm, on, unlessLong } from "./lab-farm.ts";
 import { guest, smallFarm, smallProgram } from "./small-farm.ts";
 
 const STACK = "upgrade";
@@ -32,7 +32,7 @@ const declaration: FarmDeclaration = {
   databases: [{ id: "krynka", title, cluster: "main", extensions: ["pg_trgm"] }],
 };
 
-describe("a major upgrade of PostgreSQL", { skip: withoutRoot }, () => {
+describe("a major upgrade of PostgreSQL", { skip: unlessLong }, () => {
   let root = "";
   let twin: TwinFarm;
   /** The member that takes the writes. */

@@ -12,7 +12,7 @@ import { forgetGuest, guestsOf } from "../../src/twin/machines/pct-guests.ts";
 import { type Result, waitUntil } from "../../src/twin/machines/run.ts";
 import { readStatus } from "../../src/twin/status.ts";
 import { underEdits } from "./faults.ts";
-import { copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { copyOfProgram, editFile, farm, on, unlessLong, withoutRoot } from "./lab-farm.ts";
 
 const STACK = "prod";
 /** The lab's twin has the ports from 8080 on. */
@@ -114,12 +114,9 @@ test("the production cloud", { skip: withoutRoot }, async (t) => {
     assert.match(again.stdout, /0 created, 0 updated, 0 deleted/);
   });
 
-  const long = process.env.FARM_TEST_LONG
-    ? false
-    : "takes another ten minutes: FARM_TEST_LONG=1 node --test test/machines/prod.test.ts";
   await t.test(
     "a Proxmox host is lost with all its guests and made anew, while the rest serves",
-    { skip: long },
+    { skip: unlessLong },
     async (t) => {
       const left = "contabo-de1";
       const lost = prod.inventory.hosts.filter(({ failureDomain }) => failureDomain === "zhelezo2");

@@ -20,6 +20,9 @@ export const mariadb: ClusterKind = {
       balance: "first",
       check: { port: STATE_PORT, method: "GET", uri: "/writer", every: "500ms" },
       sessions: "A former writer that lives ends its clients' sessions itself (daemon.py).",
+      // A writer that leaves just after its daemon was restarted does not wait for the next one: 1.2 s without any
+      // (measured), twice, and up to a second for the clock that counts whole ones.
+      hold: 3,
       probe: `way to the writer of ${cluster.id}`,
     },
   ],

@@ -88,11 +88,15 @@ async function putBack(lab: TwinFarm, cluster: DrilledCluster): Promise<void> {
   await bootAll(lab, [...VOTES, FAR]);
   if ((await told(lab, FAR, IS_PROMOTED)).code === 0) {
     await applySuccessor();
-    await whole(cluster);
   }
+  await whole(cluster);
   if ((await cluster.writer()) === FAR) {
-    await whole(cluster);
-    await on(lab, FAR, "farm-postgresql switchover");
+    // A busy machine may cost the copy its lease once more, for some seconds.
+    await waitUntil(
+      async () => (await told(lab, FAR, "farm-postgresql switchover")).code === 0,
+      120,
+      () => `${FAR} does not hand the writes over`,
+    );
   }
   await labUp();
 }
