@@ -9,7 +9,8 @@ const ALGORITHM = 13;
 const FLAGS = 257;
 /** The only value that there is (RFC 4034, 2.1.2). */
 const PROTOCOL = 3;
-/** SHA-256 (RFC 4509). */
+/** Kinds of digest by their number (RFC 4509, RFC 6605); SHA-256 is the one that all registrars take. */
+const DIGESTS: Readonly<Record<number, string>> = { 2: "sha256", 4: "sha384" };
 const DIGEST = 2;
 
 export interface ZoneKey {
@@ -38,6 +39,20 @@ function keyTag(rdata: Buffer): number {
 }
 
 /**
+ * The DS record of a key from the content of its DNSKEY record ("257 3 13 …"), in small letters; undefined where we do not
+ * know the kind of digest.
+ */
+export function dsOf(zone: string, dnskey: string, digestType: number): string | undefined {
+  const kind = DIGESTS[digestType];
+  if (kind === undefined) return undefined;
+  const [flags, protocol, algorithm, ...key] = dnskey.split(" ");
+  const head = [Number(flags) >> 8, Number(flags) & 255, Number(protocol), Number(algorithm)];
+  const rdata = Buffer.concat([Buffer.from(head), Buffer.from(key.join(""), "base64")]);
+  const digest = createHash(kind).update(wireName(zone)).update(rdata).digest("hex");
+  return `${keyTag(rdata)} ${algorithm} ${digestType} ${digest}`;
+}
+
+/**
  * What follows from a zone's private key.
  * @param privateKey the key's 32 bytes in base64: a number from 1 to the order of the curve, exclusively
  */
@@ -46,10 +61,6 @@ export function zoneKeyOf(zone: string, privateKey: string): ZoneKey {
   curve.setPrivateKey(Buffer.from(privateKey, "base64"));
   // Without the byte that says that both coordinates follow (RFC 6605, 4).
   const publicKey = curve.getPublicKey().subarray(1);
-  const rdata = Buffer.concat([Buffer.from([FLAGS >> 8, FLAGS & 255, PROTOCOL, ALGORITHM]), publicKey]);
-  const digest = createHash("sha256").update(wireName(zone)).update(rdata).digest("hex");
-  return {
-    dnskey: `${FLAGS} ${PROTOCOL} ${ALGORITHM} ${publicKey.toString("base64")}`,
-    ds: `${keyTag(rdata)} ${ALGORITHM} ${DIGEST} ${digest}`,
-  };
+  const dnskey = `${FLAGS} ${PROTOCOL} ${ALGORITHM} ${publicKey.toString("base64")}`;
+  return { dnskey, ds: dsOf(zone, dnskey, DIGEST) ?? "" };
 }

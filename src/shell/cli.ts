@@ -130,9 +130,9 @@ program
     process.exitCode = await diff(commit, stack, options);
   });
 
-program
-  .command("dns")
-  .description("names and zones")
+const dns = program.command("dns").description("names and zones");
+
+dns
   .command("undeclared")
   .description(
     "records that zones at Cloudflare have and nobody declared, and declared ones that are there from before; exit code 1 if any; changes nothing",
@@ -141,6 +141,18 @@ program
   .action(async (stack: string) => {
     const { undeclared } = await import("../operate/undeclared.ts");
     process.exitCode = await undeclared(stack);
+  });
+
+dns
+  .command("audit")
+  .description(
+    "what name servers and a resolver answer, against what is declared: delegation, records, signatures, mail, certificates; exit code 1 if anything is found; changes nothing",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .option("--resolver <address>", "a resolver that validates (default: this computer's)")
+  .action(async (stack: string, options: { resolver?: string }) => {
+    const { audit } = await import("../operate/audit.ts");
+    process.exitCode = await audit(stack, options);
   });
 
 addOperatorCommands(program, DEFAULT_STACK, async (stack) =>

@@ -11,6 +11,7 @@ import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import { boot, bootAgain, destroy, kill } from "../../src/twin/machines/machine.ts";
+import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { proxyAddress } from "../../src/twin/machines/packages.ts";
 import { waitUntil } from "../../src/twin/machines/run.ts";
 import { farm, withoutRoot } from "./lab-farm.ts";
@@ -21,6 +22,7 @@ const PORT = "8188";
 /** A computer that is no host of the farm, and knows of it what anybody may know. */
 const CLIENT = "client";
 const CLIENT_ADDRESS = "10.88.0.200";
+const RANGE = "10.88.0.0/24";
 const ZONE = "example.net";
 const NAME = `www.${ZONE}`;
 const EDGES = ["edge1", "edge2"];
@@ -52,11 +54,15 @@ while True:
     here.sendto(answer.replace(*change) if change else answer, asker)
 `;
 
-/** A resolver's configuration: to whom the zone is delegated, and by which key it is signed. */
+/** A resolver's configuration: to whom the zone is delegated, and by which key it is signed, as the zone above would say. */
 const resolver = (ds: string, servers: readonly string[]): string => `server:
   interface: 127.0.0.1
+  interface: ${CLIENT_ADDRESS}
+  access-control: ${RANGE} allow
   do-not-query-localhost: no
   trust-anchor: "${ZONE}. IN DS ${ds}"
+  local-zone: "${ZONE}." typetransparent
+  local-data: "${ZONE}. 300 IN DS ${ds}"
 remote-control:
   control-enable: no
 stub-zone:
@@ -97,7 +103,7 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
   }
 
   before(async () => {
-    root = smallProgram(STACK, "10.88.0.0/24", declaration);
+    root = smallProgram(STACK, RANGE, declaration);
     const { code, stdout, stderr } = await farm(["twin", "up", STACK, "--port", PORT], 900, root);
     assert.equal(code, 0, stdout + stderr);
     twin = (await (
@@ -136,6 +142,27 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
     assert.doesNotMatch(listed, /\sIN\s+(A|NS)\s/, listed);
     const hash = /^(\w+)\.example\.net\.\s.*NSEC3\s+1 0 0 - (\w+)/m.exec(text);
     assert(hash, text);
+  });
+
+  /** What the audit finds, asked from beside the farm's machines. */
+  async function audited(): Promise<string[]> {
+    const script = join(import.meta.dirname, "audit-names.ts");
+    const { code, stdout, stderr } = await runInNamespace(STACK, [
+      ...[process.execPath, script, root, STACK, CLIENT_ADDRESS],
+    ]);
+    assert.equal(code, 0, stderr);
+    const audits: { findings: { severity: string; what: string }[] }[] = JSON.parse(stdout);
+    return audits.flatMap((each) => each.findings.map(({ severity, what }) => `${severity}: ${what}`)).sort();
+  }
+
+  const inHouse = (name: string) =>
+    EDGES.map(
+      (host) =>
+        `broken: the certificate of ${name} at ${addressOf(host)} is refused by browsers: DEPTH_ZERO_SELF_SIGNED_CERT`,
+    );
+
+  test("the audit finds the twin's own certificates, and nothing else", async () => {
+    assert.deepEqual(await audited(), [NAME, `old.${ZONE}`].flatMap(inHouse).sort());
   });
 
   test("each row of the redirects is followed by name, as declared", async () => {
@@ -183,6 +210,15 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
       () => `${lost} is told for 30 s after its loss`,
     );
     t.diagnostic(`told no more after ${since()} s`);
+    const found = await audited();
+    for (const pattern of [
+      new RegExp(`^broken: ns-${lost}.${ZONE} \\(${addressOf(lost)}\\) does not answer for ${ZONE}: `),
+      new RegExp(`^warning: ${NAME} A: ns-${kept}.${ZONE} does not tell ${addressOf(lost)} at present`),
+    ])
+      assert(
+        found.some((line) => pattern.test(line)),
+        `${pattern}\n${found.join("\n")}`,
+      );
     // The resolver may have the former answer for 30 s more, and asks the one server that lives.
     await waitUntil(
       async () => (await ask(NAME)).addresses.join() === addressOf(kept),
