@@ -134,6 +134,17 @@ const placementSchema = z.strictObject({
   nodes: z.int().min(1).default(1),
 });
 
+/** Where a policy (src/policy) does not hold for a while, and who answers for that. */
+const exceptionSchema = z.strictObject({
+  policy: z.string().min(1),
+  /** As the policy says it: "host db1", "application pravka". */
+  where: z.string().min(1),
+  owner: z.string().min(1, "write who answers for it"),
+  /** The last day on which it counts. */
+  until: z.iso.date("write the last day as 2027-01-31"),
+  reason: z.string().min(1, "write why"),
+});
+
 export const farmSchema = z.strictObject({
   environment: id,
   title,
@@ -150,6 +161,7 @@ export const farmSchema = z.strictObject({
   /** Names that lead elsewhere. */
   redirects: z.array(redirectSchema).default([]),
   edge: edgeSchema.prefault({ kind: "hosts", hosts: [] }),
+  exceptions: z.array(exceptionSchema).default([]),
   /** Generation of a secret by name, raised to rotate it. 1 where none is given. */
   generations: z.record(z.string(), z.int().min(1)).default({}),
   /** Versions to which the packages of a Debian source package are held on all hosts, such as `haproxy`. */

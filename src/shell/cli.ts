@@ -43,6 +43,20 @@ program
   });
 
 program
+  .command("policy")
+  .description(
+    "what of the rules that must always hold does not, and why they are there; exit code 1 if that stops `pulumi up`; needs no engine, network, password or root",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .action(async (stack: string) => {
+    const { previewPlan } = await import("./stack.ts");
+    const { policyReport } = await import("./policy-view.ts");
+    const { text, blocked } = policyReport(previewPlan(stack), new Date().toISOString().slice(0, 10));
+    process.stdout.write(text);
+    if (blocked) process.exitCode = 1;
+  });
+
+program
   .command("map")
   .description(
     "draw a stack: what stands where as .svg, or with it the way of requests, all calls and the quorums as one .html page; needs no engine, network, password or root",

@@ -25,6 +25,7 @@ import {
   shownBy,
 } from "./former-run.ts";
 import { registerHosts } from "./hosts.ts";
+import { enforcePolicies } from "./policy-view.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
 
 /** What the program tells its users and its own next run at the end, as stack outputs. */
@@ -73,14 +74,16 @@ async function namesOf(
 
 /**
  * Registers all resources of a stack. Throws a FarmError (exit code 2) for anything wrong in the declaration or the
- * settings, before the first resource.
+ * settings, and for a policy that is broken, before the first resource.
  */
 export async function registerFarm(stack: string, settings: Settings): Promise<Outputs> {
   const { inventory, shell } = openStack(stack, settings);
   const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
-  for (const warning of warnings(inventory)) await pulumi.log.warn(warning);
+  const today = new Date().toISOString().slice(0, 10);
+  for (const warning of [...warnings(inventory), ...enforcePolicies(plan, today)])
+    await pulumi.log.warn(warning);
   const former = await formerRun();
   const wanted = new Map(
     plan.hosts.map(({ host: { id, machine, origin }, sha256 }) => {

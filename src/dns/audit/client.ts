@@ -29,6 +29,7 @@ export type Ask = (server: string, name: string, type: string) => Promise<Answer
 
 /** Milliseconds: resolvers themselves wait about as long before they turn to another server. */
 const PATIENCE = 3000;
+const PORT = 53;
 /** A packet may be lost. */
 const ATTEMPTS = 2;
 /** Bytes of an answer by UDP that no network on the way splits (DNS Flag Day 2020). */
@@ -44,7 +45,7 @@ const question = (id: number, name: string, type: string): packet.Packet => ({
   ],
 });
 
-function byUdp(server: string, port: number, message: packet.Packet): Promise<packet.DecodedPacket> {
+function byUdp(server: string, message: packet.Packet): Promise<packet.DecodedPacket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(server) ? "udp6" : "udp4");
     const timer = setTimeout(
@@ -63,7 +64,7 @@ function byUdp(server: string, port: number, message: packet.Packet): Promise<pa
       if (answer !== undefined && answer.id === message.id) end(() => resolve(answer));
     });
     // Connected, so that only this server's packets come, and its refusals too.
-    socket.connect(port, server, () => socket.send(packet.encode(message)));
+    socket.connect(PORT, server, () => socket.send(packet.encode(message)));
   });
 }
 
@@ -75,9 +76,9 @@ function decoded(data: Buffer): packet.DecodedPacket | undefined {
   }
 }
 
-function byTcp(server: string, port: number, message: packet.Packet): Promise<packet.DecodedPacket> {
+function byTcp(server: string, message: packet.Packet): Promise<packet.DecodedPacket> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection({ host: server, port, timeout: PATIENCE });
+    const socket = createConnection({ host: server, port: PORT, timeout: PATIENCE });
     let data = Buffer.alloc(0);
     socket.on("timeout", () => socket.destroy(new Error(`no answer by TCP within ${PATIENCE / 1000} s`)));
     socket.on("error", reject);
@@ -116,14 +117,13 @@ function answerOf(reply: packet.DecodedPacket): Answer {
   };
 }
 
-/** Asks by UDP, and by TCP where the answer did not fit. `server` is ADDRESS or, of another port, ADDRESS@PORT. */
+/** Asks by UDP, and by TCP where the answer did not fit. */
 export const ask: Ask = async (server, name, type) => {
-  const [address = "", port = "53"] = server.split("@");
   const message = question(Math.floor(Math.random() * 65_536), name, type);
   for (let attempt = 1; ; attempt += 1)
     try {
-      const reply = await byUdp(address, Number(port), message);
-      return answerOf(reply.flag_tc ? await byTcp(address, Number(port), message) : reply);
+      const reply = await byUdp(server, message);
+      return answerOf(reply.flag_tc ? await byTcp(server, message) : reply);
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
     }

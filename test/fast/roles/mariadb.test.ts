@@ -50,6 +50,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     applications: [],
     domains: [],
     edge: { kind: "hosts", hosts: [], nameservers: [] },
+    exceptions: [],
     generations: {},
     stack: "test",
     administrators: [],

@@ -71,6 +71,7 @@ const inventory: Inventory = {
   databases: [{ id: "all", title, cluster: "main", extensions: [] }],
   domains: [],
   edge: { kind: "hosts", hosts: [], nameservers: [] },
+  exceptions: [],
   generations: {},
   stack: "test",
   administrators: [],

@@ -1,0 +1,56 @@
+/** Policies as people read them: in a terminal, as a warning of the engine, as the refusal of a run. */
+import type { Plan } from "../plan/plan.ts";
+import { POLICIES } from "../policy/policies.ts";
+import { isBlocking, judge, type Verdict } from "../policy/policy.ts";
+import { FarmError } from "./errors.ts";
+
+/** What became of a violation, as the end of a sentence. */
+function fate({ policy, exception, expired }: Verdict): string {
+  if (exception === undefined) return policy.severity === "mandatory" ? "stops `pulumi up`" : "is only said";
+  const { owner, until, reason } = exception;
+  return expired
+    ? `stops \`pulumi up\`: the exception that ${owner} answered for ended on ${until}`
+    : `is excepted until ${until}; ${owner} answers for it: ${reason}`;
+}
+
+const line = (verdict: Verdict): string => {
+  const { policy, violation } = verdict;
+  return `${policy.name}, ${violation.where}: ${violation.what}`;
+};
+
+function paragraphs(verdict: Verdict): string[] {
+  const { rule, reason, incident } = verdict.policy;
+  const told = (language: "en" | "ru", because: string): string =>
+    `    ${rule[language]}: ${reason[language]}${incident ? ` (${because}${incident[language]})` : ""}`;
+  return [
+    line(verdict),
+    `    ${fate(verdict)}`,
+    told("en", "it happened: "),
+    told("ru", "так было: "),
+    `    instead: ${verdict.violation.instead}`,
+  ];
+}
+
+/** All that is broken, with the reasons; `blocked` says whether a run is refused on that day ("2026-11-26"). */
+export function policyReport(plan: Plan, today: string): { text: string; blocked: boolean } {
+  const verdicts = judge(POLICIES, plan, today);
+  const blocking = verdicts.filter(isBlocking).length;
+  const end = `${POLICIES.length} policies, ${verdicts.length} violation(s), ${blocking} of which stop(s) \`pulumi up\`.`;
+  return { text: `${[...verdicts.flatMap(paragraphs), end].join("\n")}\n`, blocked: blocking > 0 };
+}
+
+/**
+ * What is broken and does not stop a run, a line each. Throws a FarmError (exit code 2) with all that does, and as `judge`
+ * does.
+ */
+export function enforcePolicies(plan: Plan, today: string): string[] {
+  const verdicts = judge(POLICIES, plan, today);
+  const blocking = verdicts.filter(isBlocking);
+  if (blocking.length > 0)
+    throw new FarmError(
+      blocking.flatMap(paragraphs).join("\n"),
+      `do what is said, or let somebody answer for it: stacks/${plan.inventory.stack}.ts, exceptions: [{ policy, where, owner, until, reason }]`,
+      2,
+    );
+  return verdicts.map((verdict) => `${line(verdict)}; ${fate(verdict)}`);
+}
