@@ -2,8 +2,11 @@
 import { type Change, isDifferent } from "../plan/compare.ts";
 import { type Diff, groupTitle, patchText, summary, visible } from "./diff-view.ts";
 
-/** Longest comment that GitHub takes, in characters; `length` counts no fewer. */
-const LIMIT = 65_536;
+/**
+ * Longest comment, in characters; `length` counts no fewer. GitHub takes 65,536, and a line goes before by which the comment is
+ * found again (.github/workflows/comment.yml).
+ */
+const LIMIT = 65_000;
 /** Kept free for the note that something was cut, which has the names of the revision and the stack in it. */
 const NOTE = 1_000;
 /** Names of hosts listed before "and N more": some thousand of them would leave no room for a patch. */
