@@ -144,6 +144,22 @@ program
     process.exitCode = await diff(commit, stack, options);
   });
 
+program
+  .command("wiki")
+  .description("the farm's pages on a wiki")
+  .command("publish")
+  .description(
+    "write what is declared as pages in both languages: an overview, one for each host, cluster, application and domain; of a page only the part that is ours, and only where it differs; the account's password is in FARM_WIKI_PASSWORD",
+  )
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .requiredOption("--user <name>", "the account, as Special:BotPasswords names it (Admin@farm)")
+  .option("--wiki <address>", "the wiki (default: the stack's own)")
+  .option("--dry-run", "show what would change, as a patch")
+  .action(async (stack: string, options: { wiki?: string; user: string; dryRun?: boolean }) => {
+    const { publishToWiki } = await import("../operate/wiki.ts");
+    process.exitCode = await publishToWiki(stack, options);
+  });
+
 const dns = program.command("dns").description("names and zones");
 
 dns

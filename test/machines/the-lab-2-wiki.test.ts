@@ -1,15 +1,19 @@
-/** Правка as its readers and writers meet it. */
+/** Правка as its readers and writers meet it, and as the farm writes about itself on it. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { chromium } from "playwright-core";
 import { FarmError } from "../../src/shell/errors.ts";
 import type { TwinFarm } from "../../src/twin/farm.ts";
-import { awaitGreen, on, withoutRoot } from "./lab-farm.ts";
+import { run } from "../../src/twin/machines/run.ts";
+import { awaitGreen, on, ROOT, withoutRoot } from "./lab-farm.ts";
 import { labUp } from "./the-lab.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const NAME = "pravka.lab.opplet.net";
+/** As `twin up` prints it. */
+const WIKI = "http://127.0.0.1:8080";
 
 /** One request to the wiki's API on a node, by that node itself; `parameters` are curl's. */
 async function api(
@@ -113,6 +117,23 @@ test("the wiki", { skip: withoutRoot }, async (t) => {
     },
   );
 
+  await t.test("the farm documents itself on it, and writes nothing twice", async (t) => {
+    const publish = async () => {
+      const { code, stdout, stderr } = await run(
+        [join(ROOT, "scripts/farm"), "wiki", "publish", "lab", "--wiki", WIKI, "--user", "Admin"],
+        {
+          env: { ...process.env, FARM_WIKI_PASSWORD: lab.keys.secret("password/mediawiki/pravka/admin") },
+          limit: 300,
+        },
+      );
+      assert.equal(code, 0, stdout + stderr);
+      t.diagnostic(stdout.trim());
+      return stdout;
+    };
+    await publish();
+    assert.match(await publish(), /^0 page\(s\) made, 0 changed, \d{2} unchanged, 0 left/);
+  });
+
   await t.test("a real browser shows it at the address that twin up prints", async (t) => {
     if (!existsSync(CHROMIUM)) throw new FarmError("no chromium for the test", "apt-get install chromium");
     const browser = await chromium.launch({
@@ -133,7 +154,7 @@ test("the wiki", { skip: withoutRoot }, async (t) => {
         if (response.status() >= 400) failures.push(`${response.status()} ${response.url()}`);
       });
       const began = performance.now();
-      await page.goto(`http://127.0.0.1:8080/wiki/${encodeURIComponent(title)}`);
+      await page.goto(`${WIKI}/wiki/${encodeURIComponent(title)}`);
       t.diagnostic(`page loaded in ${Math.round(performance.now() - began)} ms`);
       assert.equal(await page.locator("h1").innerText(), title);
       assert.match(await page.locator("#mw-content-text").innerText(), new RegExp(`Серый ${word} летит`));
@@ -141,11 +162,20 @@ test("the wiki", { skip: withoutRoot }, async (t) => {
         (await page.evaluate("getComputedStyle(document.querySelector('#mw-content-text')).display")) !==
           "none",
       );
+      for (const [farm, host, heading] of [
+        ["Farm lab", "db1", "Who may reach it"],
+        ["Ферма lab", "db1", "Кто может обратиться"],
+      ] as const) {
+        await page.goto(`${WIKI}/wiki/${encodeURIComponent(farm)}`);
+        await page.locator("#mw-content-text").getByRole("link", { name: host, exact: true }).first().click();
+        assert.match(await page.locator("#mw-content-text").innerText(), new RegExp(heading));
+        assert.match(await page.locator("#mw-content-text").innerText(), /3306\/tcp\s+.*web1/);
+      }
       // The front page redirects; the reader stays at the printed address.
       await page.goto("http://127.0.0.1:8080/");
       assert.match(page.url(), /^http:\/\/127\.0\.0\.1:8080\//);
       assert.deepEqual(failures, []);
-      await page.goto(`http://127.0.0.1:8080/wiki/${encodeURIComponent("Служебная:Загрузка")}`);
+      await page.goto(`${WIKI}/wiki/${encodeURIComponent("Служебная:Загрузка")}`);
       assert.match(await page.locator("body").innerText(), /отключ|выключ/i);
     } finally {
       await browser.close();

@@ -1,0 +1,275 @@
+/** A plan as pages of a wiki, in both languages: pure, and the same for the same plan, so that an unchanged page is left alone. */
+import { warnings } from "../inventory/check-placement.ts";
+import { databasesOf, partsOf } from "../inventory/clusters.ts";
+import type { Cluster, Host } from "../inventory/schema.ts";
+import { LANGUAGES, type Language, sizesText } from "../map/words.ts";
+import { costOf } from "../plan/cost.ts";
+import type { HostPlan, Plan } from "../plan/plan.ts";
+import { heading, link, shown, table } from "./wikitext.ts";
+import { type Word, word } from "./words.ts";
+
+export interface WikiPage {
+  readonly title: string;
+  readonly language: Language;
+  /** Our part of the page, as markup. */
+  readonly section: string;
+}
+
+type Kind = "host" | "cluster" | "application" | "domain";
+
+/** Writes the pages of one plan in one language. */
+class Writer {
+  readonly #plan: Plan;
+  readonly language: Language;
+
+  constructor(plan: Plan, language: Language) {
+    this.#plan = plan;
+    this.language = language;
+  }
+
+  pages(): WikiPage[] {
+    const { inventory, hosts, dns } = this.#plan;
+    const { language } = this;
+    const page = (title: string, other: string, lines: readonly string[]): WikiPage => ({
+      title,
+      language,
+      section: [link(other, this.say("other")), "", ...lines].join("\n"),
+    });
+    const one = (kind: Kind, name: string, lines: readonly string[]): WikiPage =>
+      page(this.title(kind, name), this.title(kind, name, this.other), [
+        link(this.overview(), inventory.title[language]),
+        "",
+        ...lines,
+      ]);
+    return [
+      page(this.overview(), this.overview(this.other), this.overviewLines()),
+      ...hosts.map((host) => one("host", host.host.id, this.hostLines(host))),
+      ...inventory.clusters.map((cluster) => one("cluster", cluster.id, this.clusterLines(cluster))),
+      ...inventory.applications.map(({ id }) => one("application", id, this.applicationLines(id))),
+      ...dns.zones.map(({ name }) => one("domain", name, this.domainLines(name))),
+    ];
+  }
+
+  get other(): Language {
+    return this.language === "en" ? "ru" : "en";
+  }
+
+  say(key: Word): string {
+    return word(key, this.language);
+  }
+
+  overview(language = this.language): string {
+    return `${word("farm", language)} ${this.#plan.inventory.stack}`;
+  }
+
+  title(kind: Kind, name: string, language = this.language): string {
+    return `${this.overview(language)}/${word(kind, language)} ${name}`;
+  }
+
+  to(kind: Kind, names: readonly string[]): string {
+    return names.map((name) => link(this.title(kind, name), name)).join(", ");
+  }
+
+  overviewLines(): string[] {
+    const { inventory, dns } = this.#plan;
+    const cost = costOf(inventory);
+    const short = warnings(inventory).map((warning) => `* ${shown(warning)}`);
+    const part = (title: Word, lines: readonly string[]) =>
+      lines.length > 0 ? ["", heading(this.say(title)), ...lines] : [];
+    return [
+      `'''${shown(inventory.title[this.language])}'''`,
+      ...part("short", short),
+      ...part(
+        "hosts",
+        table(
+          [this.say("host"), this.say("site"), this.say("kind"), this.say("sizes"), this.say("monthly")],
+          inventory.hosts.map((host) => [
+            this.to("host", [host.id]),
+            shown(this.site(host)),
+            shown(this.origin(host)),
+            shown(sizesText(host, this.language)),
+            shown(host.price ? `${host.price.monthly.amount.toFixed(2)} ${host.price.monthly.currency}` : ""),
+          ]),
+        ),
+      ),
+      ...part(
+        "clusters",
+        inventory.clusters.map(
+          ({ id, title }) => `* ${this.to("cluster", [id])}: ${shown(title[this.language])}`,
+        ),
+      ),
+      ...part(
+        "applications",
+        inventory.applications.map(
+          ({ id, title }) => `* ${this.to("application", [id])}: ${shown(title[this.language])}`,
+        ),
+      ),
+      ...part(
+        "domains",
+        dns.zones.map(({ name }) => `* ${this.to("domain", [name])}`),
+      ),
+      ...part("money", [
+        ...Object.entries(cost.providers).map(
+          ([name, euros]) => `* ${shown(name)}: ${shown(euros.toFixed(2))}`,
+        ),
+        `* ${this.say("total")}: ${shown(cost.total.toFixed(2))} ${this.say("monthly")}`,
+      ]),
+      ...part("backups", [this.say("noBackups")]),
+    ];
+  }
+
+  site(host: Host): string {
+    const site = this.#plan.inventory.sites.find(({ id }) => id === host.site);
+    return site === undefined ? host.site : `${site.title[this.language]} (${site.provider})`;
+  }
+
+  origin({ origin }: Host): string {
+    return origin.kind === "guest" ? `${origin.kind} ${origin.vmid}, ${origin.parent}` : origin.kind;
+  }
+
+  hostLines({ host, roles, state }: HostPlan): string[] {
+    const { flows } = this.#plan;
+    const row = (label: Word, value: string) => [shown(this.say(label)), shown(value)];
+    const incoming = state.listens
+      .filter(({ reach }) => reach !== "local")
+      .map((listen) => {
+        const callers = flows.filter(
+          (f) => f.to === host.id && f.port === listen.port && f.protocol === listen.protocol,
+        );
+        const names = [...new Set(callers.map(({ from }) => from))].sort();
+        return [
+          shown(listen.service),
+          shown(`${listen.port}/${listen.protocol}`),
+          listen.reach === "world" ? shown(this.say("world")) : this.to("host", names),
+        ];
+      });
+    const outgoing = state.connects.map(({ service, port, protocol, to }) => [
+      shown(service),
+      shown(`${port}/${protocol}`),
+      "host" in to
+        ? this.to("host", [to.host])
+        : shown(to.kind === "internet" ? this.say("world") : to.address),
+    ]);
+    const distinct = [...new Map(outgoing.map((cells) => [cells.join(" "), cells])).values()];
+    return [
+      ...table(
+        ["", ""],
+        [
+          row("site", this.site(host)),
+          row("kind", this.origin(host)),
+          row("machine", host.failureDomain),
+          row("sizes", sizesText(host, this.language)),
+          row("address", [host.address, host.address6 ?? ""].filter(Boolean).join(", ")),
+          row("mesh", host.mesh),
+          row("roles", roles.join(", ")),
+        ],
+      ),
+      "",
+      heading(this.say("reach")),
+      ...table([this.say("service"), this.say("port"), this.say("from")], incoming),
+      "",
+      heading(this.say("calls")),
+      ...table([this.say("service"), this.say("port"), this.say("to")], distinct),
+      ...(state.versions.length > 0
+        ? [
+            "",
+            heading(this.say("versions")),
+            ...table(
+              [this.say("package"), this.say("version")],
+              state.versions.map(({ source, version }) => [shown(source), shown(version)]),
+            ),
+          ]
+        : []),
+    ];
+  }
+
+  clusterLines(cluster: Cluster): string[] {
+    const { inventory } = this.#plan;
+    const others = partsOf(cluster).filter((id) => !cluster.members.includes(id));
+    const copies = cluster.software === "postgresql" ? cluster.replicas : [];
+    const row = (label: Word, value: string) => [shown(this.say(label)), value];
+    const version = cluster.software === "postgresql" ? ` ${cluster.version}` : "";
+    return [
+      `'''${shown(cluster.title[this.language])}'''`,
+      ...table(
+        ["", ""],
+        [
+          row("software", shown(cluster.software + version)),
+          row("members", this.to("host", cluster.members)),
+          row(
+            "witness",
+            this.to(
+              "host",
+              others.filter((id) => !copies.includes(id)),
+            ),
+          ),
+          row("replicas", this.to("host", copies)),
+        ],
+      ),
+      "",
+      heading(this.say("databases")),
+      ...table(
+        [this.say("database"), this.say("users")],
+        databasesOf(inventory, cluster).map(({ id }) => {
+          const application = inventory.applications.find((a) => a.id === id);
+          const kept = inventory.databases.find((d) => d.id === id);
+          return [
+            shown(id),
+            application ? this.to("application", [id]) : shown(kept?.title[this.language] ?? ""),
+          ];
+        }),
+      ),
+      "",
+      heading(this.say("backups")),
+      this.say("noBackups"),
+    ];
+  }
+
+  applicationLines(id: string): string[] {
+    const { inventory } = this.#plan;
+    const application = inventory.applications.find((a) => a.id === id);
+    if (application === undefined) return [];
+    const row = (label: Word, value: string) => [shown(this.say(label)), value];
+    return [
+      `'''${shown(application.title[this.language])}'''`,
+      ...table(
+        ["", ""],
+        [
+          row("software", shown(application.software)),
+          row("names", application.hostnames.map((name) => `[https://${name} ${shown(name)}]`).join(", ")),
+          row("nodes", this.to("host", application.nodes)),
+          row("database", this.to("cluster", [application.database.cluster])),
+        ],
+      ),
+    ];
+  }
+
+  domainLines(name: string): string[] {
+    const zone = this.#plan.dns.zones.find((z) => z.name === name);
+    if (zone === undefined) return [];
+    return [
+      ...table(
+        ["", ""],
+        [
+          [shown(this.say("registrar")), shown(zone.registrar)],
+          [shown(this.say("signed")), shown(this.say(zone.dnssec ? "yes" : "no"))],
+        ],
+      ),
+      "",
+      heading(this.say("records")),
+      ...table(
+        [this.say("name"), this.say("type"), this.say("content"), this.say("because")],
+        zone.records.map((record) => [
+          shown(record.name),
+          shown(record.type),
+          shown(`${record.priority ?? ""} ${record.content}`.trim()),
+          shown(record.source),
+        ]),
+      ),
+    ];
+  }
+}
+
+/** All pages of a plan: an overview, and one for each host, cluster, application and domain, in both languages. */
+export const pagesOf = (plan: Plan): WikiPage[] =>
+  LANGUAGES.flatMap((language) => new Writer(plan, language).pages());

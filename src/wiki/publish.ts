@@ -1,0 +1,69 @@
+/** Brings pages to a wiki: only our part of each, only what differs, and never over what somebody wrote meanwhile. */
+import { createTwoFilesPatch } from "diff";
+import { Conflict, type MediaWiki, type Revision } from "./client.ts";
+import type { WikiPage } from "./pages.ts";
+import { withSection } from "./section.ts";
+
+/** How often a page is read again that people keep editing. */
+const ATTEMPTS = 3;
+
+const SUMMARY = { en: "Written from the declaration of the farm", ru: "Записано по описанию фермы" };
+
+/** What became of a page. */
+export interface Written {
+  readonly title: string;
+  /** "left": as it is, since people have changed what is ours; `why` says what. */
+  readonly kind: "made" | "changed" | "unchanged" | "left";
+  readonly why?: string;
+  /** What is different, as a patch; of a dry run what would be. Empty where nothing is. */
+  readonly patch: string;
+}
+
+export interface PublishOptions {
+  readonly dryRun: boolean;
+  /** Told of each page, with how many of how many are done. */
+  readonly say: (written: Written, done: number, all: number) => void;
+}
+
+const BROKEN = "its marks were changed by hand: put both back, the first before the second, or delete both";
+
+/** Writes a page from how it was read; again, where somebody was faster. */
+async function write(
+  wiki: MediaWiki,
+  { title, language, section }: WikiPage,
+  read: Revision | undefined,
+  dryRun: boolean,
+): Promise<Written> {
+  let before = read;
+  for (let attempt = 1; ; attempt += 1) {
+    const text = withSection(before?.text ?? "", section, language);
+    if (text === undefined) return { title, kind: "left", why: BROKEN, patch: "" };
+    if (text === before?.text) return { title, kind: "unchanged", patch: "" };
+    try {
+      if (!dryRun) await wiki.save(title, text, before, SUMMARY[language]);
+      const patch = createTwoFilesPatch(title, title, `${before?.text ?? ""}\n`, `${text}\n`);
+      return { title, kind: before === undefined ? "made" : "changed", patch };
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+      if (attempt === ATTEMPTS)
+        return { title, kind: "left", why: `${error.message} (${ATTEMPTS} times)`, patch: "" };
+      before = (await wiki.read([title])).get(title);
+    }
+  }
+}
+
+/** Publishes pages, in their order. Throws a FarmError when the wiki does not answer or refuses; to be run again. */
+export async function publish(
+  wiki: MediaWiki,
+  pages: readonly WikiPage[],
+  { dryRun, say }: PublishOptions,
+): Promise<Written[]> {
+  const present = await wiki.read(pages.map(({ title }) => title));
+  const all: Written[] = [];
+  for (const page of pages) {
+    const written = await write(wiki, page, present.get(page.title), dryRun);
+    all.push(written);
+    say(written, all.length, pages.length);
+  }
+  return all;
+}

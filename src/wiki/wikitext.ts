@@ -1,0 +1,21 @@
+/** MediaWiki's markup. Whatever is shown is text: a name or a record never becomes markup, a link or a template. */
+
+/** A text as it is shown: everything but letters, digits and plain punctuation as an entity. */
+export const shown = (text: string | number): string =>
+  String(text).replace(/[^\p{L}\p{N} .,()/-]/gu, (character) => `&#${character.codePointAt(0)};`);
+
+/** A link to a page of ours. Titles are made of names and words that need no escape. */
+export const link = (title: string, label: string): string => `[[${title}|${shown(label)}]]`;
+
+export const heading = (text: string): string => `== ${shown(text)} ==`;
+
+/** A table; cells are markup already. None where it has no rows. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
+  return [
+    '{| class="wikitable sortable"',
+    `! ${head.map(shown).join(" !! ")}`,
+    ...rows.flatMap((cells) => ["|-", `| ${cells.map((cell) => cell || "—").join(" || ")}`]),
+    "|}",
+  ];
+}
