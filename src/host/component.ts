@@ -126,11 +126,12 @@ export class FarmHost extends pulumi.ComponentResource {
   }
 
   /**
-   * A step of a rotation, after the activation: begins to use a secret's new value (`turn`), or refuses former ones
-   * (`retire`), as `commands` say. It runs again when they change, which they do with the generation alone.
+   * A step after the activation of all hosts, as `commands` say: completes what was only begun (`complete`), begins to use a
+   * secret's new value (`turn`), or refuses former ones (`retire`). It runs again when they change: those of a rotation do so
+   * with the generation alone.
    */
-  rotate(
-    step: "turn" | "retire",
+  afterwards(
+    step: "complete" | "turn" | "retire",
     commands: readonly string[],
     after: readonly pulumi.Resource[],
   ): pulumi.Resource {

@@ -128,6 +128,11 @@ export type GateState = ProbeState;
 export interface FoundingState {
   /** Shell command, exit 0 while that is so; its output says who is waited for. */
   readonly command: string;
+  /**
+   * Shell command that completes here, once all hosts are changed, what was only begun; it may be run again. Without it the
+   * change of a later host does.
+   */
+  readonly complete?: string;
 }
 
 /**

@@ -46,14 +46,19 @@ export type Turns = ReadonlyMap<string, number>;
 
 /**
  * What a host does for a cluster. Hosts of one that is new to them all can't found it before the last of them is changed;
- * a machine that was made anew comes into one that is there.
+ * a machine that was made anew comes into one that is there. Where those that come after the last member have no data, that
+ * member makes the databases when all are there.
  */
 function partsIn(context: RoleContext, cluster: Cluster, turns: Turns): Contribution[] {
   const { host } = context;
   const turn = (id: string): number => turns.get(id) ?? 0;
   const later = partsOf(cluster).filter((id) => turn(id) > turn(host.id));
+  const isMember = (id: string): boolean => cluster.members.includes(id);
+  const complete = isMember(host.id) && !later.some(isMember) ? { complete: `${AGENT} databases` } : {};
   const founding =
-    later.length > 0 && host.machine === 1 ? [{ command: kindOf(cluster).founding(later.sort()) }] : [];
+    later.length > 0 && host.machine === 1
+      ? [{ command: kindOf(cluster).founding(later.sort()), ...complete }]
+      : [];
   const parts = [
     ...kindOf(cluster).part(context, cluster),
     ...(cluster.members.includes(host.id) ? [databases(context, cluster)] : []),

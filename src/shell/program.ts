@@ -43,6 +43,17 @@ export interface Outputs {
   readonly hostKeys: pulumi.Output<ShownKeys>;
 }
 
+/** Registers what completes on some hosts, when all are changed, what they could only begin. */
+function registerCompletions(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): pulumi.Resource[] {
+  const confirmed = [...hosts.values()].map((host) => host.confirmed);
+  return plan.hosts.flatMap(({ host, state }) => {
+    const commands = new Set(state.founding.flatMap(({ complete }) => complete ?? []));
+    return commands.size > 0
+      ? (hosts.get(host.id)?.afterwards("complete", [...commands], confirmed) ?? [])
+      : [];
+  });
+}
+
 /**
  * Registers the end of rotations, where a secret's generation was raised: when every host has its configuration, and
  * so takes the new value beside the former, hosts turn to it one by one, and when all have, the former is refused.
@@ -52,9 +63,12 @@ function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): pu
   const register = (step: "turn" | "retire", id: string, after: pulumi.Resource[]): pulumi.Resource[] => {
     const commands = hostPlan(plan, id).state.rotations.flatMap((rotation) => rotation[step] ?? []);
     const host = hosts.get(id);
-    return commands.length > 0 && host ? [host.rotate(step, commands, after)] : [];
+    return commands.length > 0 && host ? [host.afterwards(step, commands, after)] : [];
   };
-  const done: pulumi.Resource[] = [...hosts.values()].map((host) => host.confirmed);
+  const done: pulumi.Resource[] = [
+    ...[...hosts.values()].map((host) => host.confirmed),
+    ...registerCompletions(plan, hosts),
+  ];
   for (const id of plan.waves.flat()) done.push(...register("turn", id, [...done]));
   return [...done, ...plan.waves.flat().flatMap((id) => register("retire", id, done))];
 }

@@ -68,7 +68,9 @@ test("every farm command in the documents is one that there is, with options tha
   for (const path of EVERYWHERE)
     for (const [, line = ""] of read(path).matchAll(/scripts\/farm ([^`#|\n;)]*)/g)) {
       const words = /^[a-z]+( (?:dns|twin|wiki) [a-z]+)?/.exec(line) ? line.split(" ") : [];
-      const command = ["dns", "twin", "wiki"].includes(words[0] ?? "") ? words.slice(0, 2) : words.slice(0, 1);
+      const command = ["dns", "twin", "wiki"].includes(words[0] ?? "")
+        ? words.slice(0, 2)
+        : words.slice(0, 1);
       if (command.length === 0) continue;
       const known = commands.get(command.join(" ")) ?? { words: command, options: new Set<string>() };
       const [before = ""] = line.split(" -- ");

@@ -161,6 +161,16 @@ test("a host knows which hosts of its clusters are changed after it, unless its 
   assert.deepEqual(commands({ "machine/db2": 2 }, "db2"), new Set());
 });
 
+test("the last member makes the databases where hosts without data come after it", () => {
+  const completing = planOf(labInventory())
+    .hosts.filter(({ state }) =>
+      state.founding.some(({ complete }) => complete?.endsWith("farm-agent databases")),
+    )
+    .map(({ host }) => host.id);
+  // After db3 nobody comes; after pg2 the witness and the copy do.
+  assert.deepEqual(completing, ["pg2"]);
+});
+
 test("a generation of what a cluster's hosts use among themselves is refused", () => {
   const raise = () =>
     planOf(

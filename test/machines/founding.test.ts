@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { insideMachine } from "../../src/twin/machines/inside.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
-import { editFile, farm, withoutRoot } from "./lab-farm.ts";
+import { editFile, farm, unlessLong } from "./lab-farm.ts";
 import { guest, smallFarm, smallProgram } from "./small-farm.ts";
 
 const STACK = "founding";
@@ -20,7 +20,7 @@ const declaration: FarmDeclaration = {
   ...empty,
   clusters: [
     { id: "tables", title, software: "mariadb", members: HOSTS },
-    { id: "records", title, software: "postgresql", members: ["a1", "a3"], witness: "a2" },
+    { id: "records", title, software: "postgresql", members: ["a1", "a2"], witness: "a3" },
   ],
   databases: [
     { id: "book", title, cluster: "tables" },
@@ -28,7 +28,7 @@ const declaration: FarmDeclaration = {
   ],
 };
 
-describe("clusters on hosts that run already", { skip: withoutRoot }, () => {
+describe("clusters on hosts that run already", { skip: unlessLong }, () => {
   let root = "";
   const up = (): Promise<Result> => farm(["twin", "up", STACK, "--port", PORT], 900, root);
   async function inside(host: string, command: string): Promise<string> {

@@ -11,7 +11,7 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { inMachine, isRunning } from "../../src/twin/machines/inside.ts";
 import { bootAgain, kill } from "../../src/twin/machines/machine.ts";
 import { waitUntil } from "../../src/twin/machines/run.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, on, unlessLong, withoutRoot } from "./lab-farm.ts";
 import { labUp } from "./the-lab.ts";
 
 const CLUSTER = "postgresql";
@@ -318,10 +318,11 @@ test("disasters of the PostgreSQL cluster", { skip: withoutRoot }, async (t) => 
   await t.test("a majority of the votes is lost for good", (t) => lostMajority(t, lab, cluster));
   await t.test(
     "the far copy alone stays away: the others wait for a person's word that it was not promoted",
+    { skip: unlessLong },
     () => silentCopy(lab, cluster),
   );
   await t.test("the whole site is lost for good", (t) => lostSite(t, lab, cluster));
-  await t.test("a site that was given up and lives stops when it hears of that", () =>
+  await t.test("a site that was given up and lives stops when it hears of that", { skip: unlessLong }, () =>
     wronglyGivenUp(lab, cluster),
   );
 });

@@ -7,7 +7,7 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { inMachine } from "../../src/twin/machines/inside.ts";
 import { destroy } from "../../src/twin/machines/machine.ts";
 import { underEdits } from "./faults.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, on, withoutRoot } from "./lab-farm.ts";
+import { awaitGreen, copyOfProgram, editFile, farm, on, unlessLong, withoutRoot } from "./lab-farm.ts";
 import { labUp } from "./the-lab.ts";
 
 /** Generations of machines that the test has raised so far: the program has to go on saying so. */
@@ -102,16 +102,20 @@ test("machines made anew", { skip: withoutRoot }, async (t) => {
     await awaitGreen(lab, 120);
   });
 
-  await t.test("the primary of PostgreSQL gets its vote and the data again", async (t) => {
-    const cluster = drilledCluster(lab, "postgresql");
-    const primary = await cluster.writer();
-    const psql = "runuser -u postgres -- psql --host=/run/postgresql --no-psqlrc -qtA redmine";
-    await on(lab, primary, psql, "CREATE TABLE farm_rebuild AS SELECT generate_series(1, 1000) AS n");
-    await rebuilt(t, lab, primary);
-    assert.equal(await cluster.ailment(), undefined);
-    assert.equal(await on(lab, primary, psql, "SELECT count(*) FROM farm_rebuild"), "1000\n");
-    await on(lab, await cluster.writer(), psql, "DROP TABLE farm_rebuild");
-  });
+  await t.test(
+    "the primary of PostgreSQL gets its vote and the data again",
+    { skip: unlessLong },
+    async (t) => {
+      const cluster = drilledCluster(lab, "postgresql");
+      const primary = await cluster.writer();
+      const psql = "runuser -u postgres -- psql --host=/run/postgresql --no-psqlrc -qtA redmine";
+      await on(lab, primary, psql, "CREATE TABLE farm_rebuild AS SELECT generate_series(1, 1000) AS n");
+      await rebuilt(t, lab, primary);
+      assert.equal(await cluster.ailment(), undefined);
+      assert.equal(await on(lab, primary, psql, "SELECT count(*) FROM farm_rebuild"), "1000\n");
+      await on(lab, await cluster.writer(), psql, "DROP TABLE farm_rebuild");
+    },
+  );
 
   await t.test("applied again, nothing is changed; a number that was given up is refused", async () => {
     const again = await upWithNew();

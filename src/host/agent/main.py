@@ -13,6 +13,7 @@
     farm-agent drift [--keep FILE]  the same more closely, and what no bundle declares, as diffs; changes nothing, but
                                  writes what it found, in short, to a file for monitoring
     farm-agent gates             ask whether the others can do without this host now; changes nothing
+    farm-agent databases         make databases and accounts as applied: other hosts are there now that were waited for
     farm-agent retire SECRET N   refuse what was good before generation N of a secret: nobody has it any more
 
 Each prints one line of JSON on stdout, and what it does on stderr while it does it. Exit codes: 0 done, 1 failed,
@@ -49,8 +50,9 @@ from activation import activate, finish, make_so
 from ahead import OnlyLooked, look_ahead, meet
 from baseline import BASELINE
 from bundle import Bundle
-from databases import retire_passwords
+from databases import retire_passwords, settle_databases
 from differences import Differences
+from former import forget_former, load_former
 from host_secrets import load_secrets, refuse_other_generations, take_secrets
 from packages import APT_LIMIT, POLICY, clear_policy
 from probes import ask_gates, probe_all
@@ -172,6 +174,19 @@ def roll_back(arguments):
     return rollback(arguments.bundle, arguments.check)
 
 
+def complete_databases(arguments):
+    """Called when all hosts are changed: one that was changed before others could only begin."""
+    state = State()
+    bundle = applied_bundle(state)
+    if bundle is None:
+        raise Refused("nothing is applied here")
+    if guard.waiting():
+        raise Refused("a change waits for its confirmation")
+    changes = settle_databases(bundle, state, load_secrets(bundle))
+    forget_former(load_former(state))
+    return {"ok": True, "changes": changes}
+
+
 def retire(arguments):
     """Called when no client is left that has a former value of a raised secret."""
     state = State()
@@ -211,7 +226,7 @@ def parse_arguments():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     actions = {"secrets": take_secrets, "prepare": prepare, "activate": activate_staged, "confirm": confirm,
                "go-back": undo_unconfirmed, "apply": apply, "rollback": roll_back, "history": tell_history, "verify": verify,
-               "drift": look_for_drift, "gates": may_be_away, "retire": retire}
+               "drift": look_for_drift, "gates": may_be_away, "databases": complete_databases, "retire": retire}
     for name, action in actions.items():
         command = commands.add_parser(name)
         command.set_defaults(action=action, check=False)
