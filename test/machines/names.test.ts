@@ -61,7 +61,7 @@ const resolver = (ds: string, servers: readonly string[]): string => `server:
   access-control: ${RANGE} allow
   do-not-query-localhost: no
   trust-anchor: "${ZONE}. IN DS ${ds}"
-  local-zone: "${ZONE}." typetransparent
+  local-zone: "${ZONE.replace(/^[^.]+\./, "")}." typetransparent
   local-data: "${ZONE}. 300 IN DS ${ds}"
 remote-control:
   control-enable: no
