@@ -90,14 +90,16 @@ async function putBack(lab: TwinFarm, cluster: DrilledCluster): Promise<void> {
     await applySuccessor();
   }
   await whole(cluster);
-  if ((await cluster.writer()) === FAR) {
-    // A busy machine may cost the copy its lease once more, for some seconds.
-    await waitUntil(
-      async () => (await told(lab, FAR, "farm-postgresql switchover")).code === 0,
-      120,
-      () => `${FAR} does not hand the writes over`,
-    );
-  }
+  // The promoted host's Patroni begins anew once the declaration counts (watch.py): the writes may go elsewhere by that.
+  await waitUntil(
+    async () => {
+      const writer = await cluster.writer().catch(() => undefined);
+      if (writer !== FAR) return writer !== undefined;
+      return (await told(lab, FAR, "farm-postgresql switchover")).code === 0;
+    },
+    120,
+    () => `${FAR} does not hand the writes over`,
+  );
   await labUp();
 }
 
