@@ -47,7 +47,8 @@ export class MediaWiki {
   readonly #user: string;
   readonly #password: string;
   readonly #cookies = new Map<string, string>();
-  #token: string | undefined;
+  /** The token for edits of the present log-in, which all calls share. */
+  #session: Promise<string> | undefined;
 
   /**
    * A wiki at an address such as https://pravka.opplet.net. `user` and `password` are those of a bot password
@@ -90,13 +91,16 @@ export class MediaWiki {
 
   /** A call as the user, who is logged in first, and again where the wiki has forgotten that. */
   async #logged(parameters: Record<string, string>): Promise<unknown> {
-    this.#token ??= await this.#logIn();
-    const ask = () => this.#call({ ...parameters, assert: "user", token: this.#token ?? "" });
-    const answer = await ask();
+    const ask = async (session: Promise<string>) =>
+      this.#call({ ...parameters, assert: "user", token: await session });
+    this.#session ??= this.#logIn();
+    const session = this.#session;
+    const answer = await ask(session);
     const failed = errorSchema.safeParse(answer).data?.error;
     if (failed === undefined || !LOGGED_OUT.has(failed.code)) return this.#good(answer);
-    this.#token = await this.#logIn();
-    return this.#good(await ask());
+    // Of several that find out, one logs in.
+    if (this.#session === session) this.#session = this.#logIn();
+    return this.#good(await ask(this.#session));
   }
 
   #good(answer: unknown): unknown {

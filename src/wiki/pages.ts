@@ -5,7 +5,7 @@ import type { Cluster, Host } from "../inventory/schema.ts";
 import { LANGUAGES, type Language, sizesText } from "../map/words.ts";
 import { costOf } from "../plan/cost.ts";
 import type { HostPlan, Plan } from "../plan/plan.ts";
-import { heading, link, shown, table } from "./wikitext.ts";
+import { heading, link, properties, shown, table } from "./wikitext.ts";
 import { type Word, word } from "./words.ts";
 
 export interface WikiPage {
@@ -129,7 +129,7 @@ class Writer {
 
   hostLines({ host, roles, state }: HostPlan): string[] {
     const { flows } = this.#plan;
-    const row = (label: Word, value: string) => [shown(this.say(label)), shown(value)];
+    const row = (label: Word, value: string) => [this.say(label), shown(value)] as const;
     const incoming = state.listens
       .filter(({ reach }) => reach !== "local")
       .map((listen) => {
@@ -143,18 +143,23 @@ class Writer {
           listen.reach === "world" ? shown(this.say("world")) : this.to("host", names),
         ];
       });
-    const outgoing = state.connects.map(({ service, port, protocol, to }) => [
-      shown(service),
-      shown(`${port}/${protocol}`),
-      "host" in to
-        ? this.to("host", [to.host])
-        : shown(to.kind === "internet" ? this.say("world") : to.address),
-    ]);
-    const distinct = [...new Map(outgoing.map((cells) => [cells.join(" "), cells])).values()];
+    const calls = Map.groupBy(state.connects, ({ service, port, protocol }) => `${service} ${port}/${protocol}`);
+    const outgoing = [...calls.values()].map((alike) => {
+      const hosts = new Set(alike.flatMap(({ to }) => ("host" in to ? to.host : [])));
+      const others = new Set(
+        alike.flatMap(({ to }) =>
+          to.kind === "internet" ? shown(this.say("world")) : to.kind === "address" ? shown(to.address) : [],
+        ),
+      );
+      const [first] = alike;
+      return [
+        shown(first?.service ?? ""),
+        shown(`${first?.port}/${first?.protocol}`),
+        [this.to("host", [...hosts].sort()), ...others].filter(Boolean).join(", "),
+      ];
+    });
     return [
-      ...table(
-        ["", ""],
-        [
+      ...properties([
           row("site", this.site(host)),
           row("kind", this.origin(host)),
           row("machine", host.failureDomain),
@@ -162,14 +167,13 @@ class Writer {
           row("address", [host.address, host.address6 ?? ""].filter(Boolean).join(", ")),
           row("mesh", host.mesh),
           row("roles", roles.join(", ")),
-        ],
-      ),
+      ]),
       "",
       heading(this.say("reach")),
       ...table([this.say("service"), this.say("port"), this.say("from")], incoming),
       "",
       heading(this.say("calls")),
-      ...table([this.say("service"), this.say("port"), this.say("to")], distinct),
+      ...table([this.say("service"), this.say("port"), this.say("to")], outgoing),
       ...(state.versions.length > 0
         ? [
             "",
@@ -187,13 +191,11 @@ class Writer {
     const { inventory } = this.#plan;
     const others = partsOf(cluster).filter((id) => !cluster.members.includes(id));
     const copies = cluster.software === "postgresql" ? cluster.replicas : [];
-    const row = (label: Word, value: string) => [shown(this.say(label)), value];
+    const row = (label: Word, value: string) => [this.say(label), value] as const;
     const version = cluster.software === "postgresql" ? ` ${cluster.version}` : "";
     return [
       `'''${shown(cluster.title[this.language])}'''`,
-      ...table(
-        ["", ""],
-        [
+      ...properties([
           row("software", shown(cluster.software + version)),
           row("members", this.to("host", cluster.members)),
           row(
@@ -204,8 +206,7 @@ class Writer {
             ),
           ),
           row("replicas", this.to("host", copies)),
-        ],
-      ),
+      ]),
       "",
       heading(this.say("databases")),
       ...table(
@@ -229,18 +230,15 @@ class Writer {
     const { inventory } = this.#plan;
     const application = inventory.applications.find((a) => a.id === id);
     if (application === undefined) return [];
-    const row = (label: Word, value: string) => [shown(this.say(label)), value];
+    const row = (label: Word, value: string) => [this.say(label), value] as const;
     return [
       `'''${shown(application.title[this.language])}'''`,
-      ...table(
-        ["", ""],
-        [
+      ...properties([
           row("software", shown(application.software)),
           row("names", application.hostnames.map((name) => `[https://${name} ${shown(name)}]`).join(", ")),
           row("nodes", this.to("host", application.nodes)),
           row("database", this.to("cluster", [application.database.cluster])),
-        ],
-      ),
+      ]),
     ];
   }
 
@@ -248,13 +246,10 @@ class Writer {
     const zone = this.#plan.dns.zones.find((z) => z.name === name);
     if (zone === undefined) return [];
     return [
-      ...table(
-        ["", ""],
-        [
-          [shown(this.say("registrar")), shown(zone.registrar)],
-          [shown(this.say("signed")), shown(this.say(zone.dnssec ? "yes" : "no"))],
-        ],
-      ),
+      ...properties([
+          [this.say("registrar"), shown(zone.registrar)],
+          [this.say("signed"), shown(this.say(zone.dnssec ? "yes" : "no"))],
+      ]),
       "",
       heading(this.say("records")),
       ...table(

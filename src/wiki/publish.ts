@@ -4,6 +4,8 @@ import { Conflict, type MediaWiki, type Revision } from "./client.ts";
 import type { WikiPage } from "./pages.ts";
 import { withSection } from "./section.ts";
 
+/** Pages that are written side by side: a wiki with a few processes for PHP has room for its readers beside them. */
+const AT_ONCE = 3;
 /** How often a page is read again that people keep editing. */
 const ATTEMPTS = 3;
 
@@ -52,7 +54,7 @@ async function write(
   }
 }
 
-/** Publishes pages, in their order. Throws a FarmError when the wiki does not answer or refuses; to be run again. */
+/** Publishes pages; what became of them, in the order in which they were done. Throws a FarmError when the wiki does not answer or refuses; to be run again. */
 export async function publish(
   wiki: MediaWiki,
   pages: readonly WikiPage[],
@@ -60,10 +62,14 @@ export async function publish(
 ): Promise<Written[]> {
   const present = await wiki.read(pages.map(({ title }) => title));
   const all: Written[] = [];
-  for (const page of pages) {
-    const written = await write(wiki, page, present.get(page.title), dryRun);
-    all.push(written);
-    say(written, all.length, pages.length);
-  }
+  const waiting = [...pages];
+  const writer = async (): Promise<void> => {
+    for (let page = waiting.shift(); page !== undefined; page = waiting.shift()) {
+      const written = await write(wiki, page, present.get(page.title), dryRun);
+      all.push(written);
+      say(written, all.length, pages.length);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, writer));
   return all;
 }

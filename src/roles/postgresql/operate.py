@@ -58,12 +58,19 @@ def await_vote(config):
     """
     Waits for this host's vote, or one of the others where it has none. Patroni stays with the first vote that answers it, and
     one that is lost together with the primary would be missed late. It also stays with what it took etcd's version for
-    (watch.py), which is not settled before all votes of a new cluster are there.
+    (watch.py), which is not settled before all votes of a new cluster are there. A copy waits for no vote that does not vote: after
+    a power cut they wait for its word that it was not promoted, and it gives that once Patroni has begun.
     """
     name = config["name"] if config["name"] in config["votes"] else min(config["votes"])
     address = config["votes"][name]
-    serves = lambda: (vote(config, address) or {}).get("leader", "0") != "0" and settled_version(config, address)
-    if not host.polled(serves, VOTE_LIMIT):
+
+    def enough():
+        told = vote(config, address)
+        if told is None or told["waiting"]:
+            return name != config["name"]
+        return told["leader"] != "0" and settled_version(config, address)
+
+    if not host.polled(enough, VOTE_LIMIT):
         print(f"the vote of {name} does not serve after {VOTE_LIMIT:.0f} s: Patroni begins without it", flush=True)
 
 
