@@ -143,7 +143,10 @@ class Writer {
           listen.reach === "world" ? shown(this.say("world")) : this.to("host", names),
         ];
       });
-    const calls = Map.groupBy(state.connects, ({ service, port, protocol }) => `${service} ${port}/${protocol}`);
+    const calls = Map.groupBy(
+      state.connects,
+      ({ service, port, protocol }) => `${service} ${port}/${protocol}`,
+    );
     const outgoing = [...calls.values()].map((alike) => {
       const hosts = new Set(alike.flatMap(({ to }) => ("host" in to ? to.host : [])));
       const others = new Set(
@@ -160,13 +163,13 @@ class Writer {
     });
     return [
       ...properties([
-          row("site", this.site(host)),
-          row("kind", this.origin(host)),
-          row("machine", host.failureDomain),
-          row("sizes", sizesText(host, this.language)),
-          row("address", [host.address, host.address6 ?? ""].filter(Boolean).join(", ")),
-          row("mesh", host.mesh),
-          row("roles", roles.join(", ")),
+        row("site", this.site(host)),
+        row("kind", this.origin(host)),
+        row("machine", host.failureDomain),
+        row("sizes", sizesText(host, this.language)),
+        row("address", [host.address, host.address6 ?? ""].filter(Boolean).join(", ")),
+        row("mesh", host.mesh),
+        row("roles", roles.join(", ")),
       ]),
       "",
       heading(this.say("reach")),
@@ -196,16 +199,16 @@ class Writer {
     return [
       `'''${shown(cluster.title[this.language])}'''`,
       ...properties([
-          row("software", shown(cluster.software + version)),
-          row("members", this.to("host", cluster.members)),
-          row(
-            "witness",
-            this.to(
-              "host",
-              others.filter((id) => !copies.includes(id)),
-            ),
+        row("software", shown(cluster.software + version)),
+        row("members", this.to("host", cluster.members)),
+        row(
+          "witness",
+          this.to(
+            "host",
+            others.filter((id) => !copies.includes(id)),
           ),
-          row("replicas", this.to("host", copies)),
+        ),
+        row("replicas", this.to("host", copies)),
       ]),
       "",
       heading(this.say("databases")),
@@ -234,10 +237,10 @@ class Writer {
     return [
       `'''${shown(application.title[this.language])}'''`,
       ...properties([
-          row("software", shown(application.software)),
-          row("names", application.hostnames.map((name) => `[https://${name} ${shown(name)}]`).join(", ")),
-          row("nodes", this.to("host", application.nodes)),
-          row("database", this.to("cluster", [application.database.cluster])),
+        row("software", shown(application.software)),
+        row("names", application.hostnames.map((name) => `[https://${name} ${shown(name)}]`).join(", ")),
+        row("nodes", this.to("host", application.nodes)),
+        row("database", this.to("cluster", [application.database.cluster])),
       ]),
     ];
   }
@@ -247,8 +250,8 @@ class Writer {
     if (zone === undefined) return [];
     return [
       ...properties([
-          [this.say("registrar"), shown(zone.registrar)],
-          [this.say("signed"), shown(this.say(zone.dnssec ? "yes" : "no"))],
+        [this.say("registrar"), shown(zone.registrar)],
+        [this.say("signed"), shown(this.say(zone.dnssec ? "yes" : "no"))],
       ]),
       "",
       heading(this.say("records")),
