@@ -1,6 +1,7 @@
-/** Whether a record's content is one that its type can have. */
+/** Whether a record's content is one that its type can have, and when two contents are the same. */
 import { isIPv4, isIPv6 } from "node:net";
-import { type DnsRecord, isWithin, type RecordType, unquoted } from "./record.ts";
+import { canonical6 } from "../inventory/addresses.ts";
+import { type DnsRecord, isWithin, type RecordType, TUNNEL_TARGET, unquoted } from "./record.ts";
 
 const NAME = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]{2,}$/;
 const isName = (text: string | undefined): boolean => NAME.test(text ?? "");
@@ -60,4 +61,14 @@ export function recordProblem(record: DnsRecord, zone: string): string | undefin
   if (name.length > 253) return "has a name of more than 253 characters; shorten it";
   const [isGood, form] = FORMS[type];
   return isGood(content) ? undefined : `has the content ${content}, which is none for ${type}; write ${form}`;
+}
+
+/** One form for all ways in which others write the content of a record: so two can be compared. */
+export function normalised(type: string, content: string): string {
+  if (type === "TXT") return content.startsWith('"') ? unquoted(content) : content;
+  if (type === "AAAA") return isIPv6(content) ? canonical6(content) : content;
+  // The priority is told beside the content, or at its beginning.
+  const bare = type === "HTTPS" ? content.replace(/^\d+ /, "") : content;
+  if (bare.endsWith(".cfargotunnel.com")) return TUNNEL_TARGET;
+  return bare.toLowerCase().replace(/(?<=.)\.$/, "");
 }

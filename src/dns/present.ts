@@ -1,6 +1,6 @@
 /** What a zone has already, against what is declared of it. Pure. */
-import { isIPv6 } from "node:net";
-import { type DnsRecord, recordId, TUNNEL_TARGET, unquoted, type Zone } from "./record.ts";
+import { normalised } from "./content.ts";
+import { type DnsRecord, recordId, type Zone } from "./record.ts";
 
 /** A record as the provider of a zone tells it. */
 export interface PresentRecord {
@@ -16,16 +16,6 @@ export interface Presence {
   readonly undeclared: readonly { readonly record: PresentRecord; readonly beside: readonly string[] }[];
   /** Declared, and there from before the program: making them would fail, so they have to be taken over. */
   readonly toTakeOver: readonly { readonly id: string; readonly number: string }[];
-}
-
-/** One form for all ways in which a content may be written. */
-function normalised(type: string, content: string): string {
-  if (type === "TXT") return content.startsWith('"') ? unquoted(content) : content;
-  if (type === "AAAA") return isIPv6(content) ? new URL(`http://[${content}]`).hostname : content;
-  // The priority is told beside the content, or at its beginning.
-  const bare = type === "HTTPS" ? content.replace(/^\d+ /, "") : content;
-  if (bare.endsWith(".cfargotunnel.com")) return TUNNEL_TARGET;
-  return bare.toLowerCase().replace(/(?<=.)\.$/, "");
 }
 
 const keyOf = ({ name, type, content }: Pick<PresentRecord, "name" | "type" | "content">): string =>

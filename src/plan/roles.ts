@@ -61,7 +61,7 @@ function partsIn(context: RoleContext, cluster: Cluster, turns: Turns): Contribu
       : [];
   const parts = [
     ...kindOf(cluster).part(context, cluster),
-    ...(cluster.members.includes(host.id) ? [databases(context, cluster)] : []),
+    ...(isMember(host.id) ? [databases(context, cluster)] : []),
   ];
   return parts.map((part) => ({ ...part, founding }));
 }

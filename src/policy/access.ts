@@ -1,5 +1,5 @@
 /** Policies about who gets into our hosts, and who can read what they must not. */
-import { hostViolations, type Policy } from "./policy.ts";
+import { hostViolations, notFromBoot, type Policy, textOf } from "./policy.ts";
 
 const SSHD = "/etc/ssh/sshd_config.d/10-farm.conf";
 /** What sshd has to be told, and what to write. */
@@ -27,7 +27,7 @@ export const keysOnly: Policy = {
     ru: "уроки взлома GitLab: только ключи и список разрешённых учётных записей",
   },
   violations: hostViolations(({ state }) => {
-    const text = state.files.find(({ path }) => path === SSHD)?.content ?? "";
+    const text = textOf(state, SSHD);
     const count = (setting: string) => text.match(new RegExp(`^${setting} `, "gm"))?.length ?? 0;
     // Of two lines sshd takes the first, and people read the last.
     return KEYS_ONLY.filter(([setting, pattern]) => !pattern.test(text) || count(setting) > 1).map(
@@ -82,27 +82,12 @@ export const automaticUpdates: Policy = {
     en: "GitLab in Docker without updates was compromised and joined a DDoS",
     ru: "GitLab в Docker без обновлений взломали, он участвовал в DDoS",
   },
-  violations: hostViolations(({ state }) => {
-    const runs = state.units.some(
-      (unit) => unit.name === "apt-daily-upgrade.timer" && unit.state === "running" && unit.enabled,
-    );
-    return [
-      ...(state.packages.includes("unattended-upgrades")
-        ? []
-        : [
-            {
-              what: "unattended-upgrades is not installed",
-              instead: "leave the package in src/roles/base.ts",
-            },
-          ]),
-      ...(runs
-        ? []
-        : [
-            {
-              what: "apt-daily-upgrade.timer does not run from boot on",
-              instead: "leave it running and enabled",
-            },
-          ]),
-    ];
-  }),
+  violations: hostViolations(({ state }) => [
+    ...(state.packages.includes("unattended-upgrades")
+      ? []
+      : [
+          { what: "unattended-upgrades is not installed", instead: "leave the package in src/roles/base.ts" },
+        ]),
+    ...notFromBoot(state, "apt-daily-upgrade.timer"),
+  ]),
 };

@@ -2,7 +2,7 @@
 import { isHypervisor } from "../inventory/machines.ts";
 import type { HostPlan } from "../plan/plan.ts";
 import { GUEST_BRIDGE } from "../roles/guest-network.ts";
-import { hostViolations, type Policy } from "./policy.ts";
+import { hostViolations, notFromBoot, type Policy, textOf } from "./policy.ts";
 
 const RULES = "/etc/farm/firewall.nft";
 
@@ -104,11 +104,7 @@ export const egressDefaultDeny: Policy = {
     ru: "24 и 26.01.2022: подбор паролей SSH, сканирование 192.168.0.0/16 и портов со взломанного гостя с WordPress",
   },
   violations: hostViolations(({ host, state }) => {
-    const rules = state.files.find(({ path }) => path === RULES)?.content ?? "";
-    const running = state.units.some(
-      ({ name, state: wanted, enabled }) =>
-        name === "farm-firewall.service" && wanted === "running" && enabled,
-    );
+    const rules = textOf(state, RULES);
     const chains = [
       ["inet", "input"],
       ["inet", "output"],
@@ -126,14 +122,7 @@ export const egressDefaultDeny: Policy = {
           what: `chain ${chain} of table ${family} in ${RULES} does not drop by default`,
           instead: "leave policy drop in src/roles/firewall.ts and guest-network.ts",
         })),
-      ...(running
-        ? []
-        : [
-            {
-              what: "farm-firewall.service does not run from boot on",
-              instead: "leave it running and enabled",
-            },
-          ]),
+      ...notFromBoot(state, "farm-firewall.service"),
     ];
   }),
 };
@@ -204,14 +193,10 @@ export const oneMacAddress: Policy = {
     const looks = state.probes.some(({ command }) =>
       command.includes(`/sys/class/net/${GUEST_BRIDGE}/brif/`),
     );
-    return looks
-      ? lines
-      : [
-          ...lines,
-          {
-            what: `no probe looks who is part of ${GUEST_BRIDGE}`,
-            instead: "leave it in src/roles/guest-network.ts",
-          },
-        ];
+    const unseen = {
+      what: `no probe looks who is part of ${GUEST_BRIDGE}`,
+      instead: "leave it in src/roles/guest-network.ts",
+    };
+    return looks ? lines : [...lines, unseen];
   }),
 };

@@ -2,14 +2,13 @@
  * Rules that must hold for every plan, whoever changed what: each with the reason for it, for people. They look at the plan
  * alone, so they run without an engine, a cloud or a secret.
  */
+import type { HostState } from "../host/state.ts";
+import type { Inventory } from "../inventory/schema.ts";
 import type { HostPlan, Plan } from "../plan/plan.ts";
 import { FarmError } from "../shell/errors.ts";
 
 /** A text in both languages of the administrators. */
-export interface Text {
-  readonly en: string;
-  readonly ru: string;
-}
+type Text = Inventory["title"];
 
 export interface Violation {
   /** "host db1" or "application pravka": what an exception names. */
@@ -39,6 +38,16 @@ export const hostViolations =
     plan.hosts.flatMap((host) =>
       check(host).map((violation) => ({ where: `host ${host.host.id}`, ...violation })),
     );
+
+/** What a file of a host says; nothing where it has none of this path. */
+export const textOf = ({ files }: HostState, path: string): string =>
+  files.find((file) => file.path === path)?.content ?? "";
+
+/** That a unit of a host does not run from its boot on; none where it does. */
+export function notFromBoot({ units }: HostState, name: string): Omit<Violation, "where">[] {
+  const runs = units.some((unit) => unit.name === name && unit.state === "running" && unit.enabled);
+  return runs ? [] : [{ what: `${name} does not run from boot on`, instead: "leave it running and enabled" }];
+}
 
 /** Somebody answers for it that a rule does not hold somewhere, up to a day. */
 export interface Exception {

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { RebuildOptions } from "../operate/rebuild-command.ts";
 import { FarmError } from "./errors.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
+import { today } from "./today.ts";
 
 const DEFAULT_STACK = "lab";
 
@@ -51,7 +52,7 @@ program
   .action(async (stack: string) => {
     const { previewPlan } = await import("./stack.ts");
     const { policyReport } = await import("./policy-view.ts");
-    const { text, blocked } = policyReport(previewPlan(stack), new Date().toISOString().slice(0, 10));
+    const { text, blocked } = policyReport(previewPlan(stack), today());
     process.stdout.write(text);
     if (blocked) process.exitCode = 1;
   });
@@ -83,10 +84,7 @@ program
   .action(async (stack: string) => {
     const { previewPlan } = await import("./stack.ts");
     const { trainingsText } = await import("./trainings-view.ts");
-    const { text, overdue } = trainingsText(
-      previewPlan(stack).inventory,
-      new Date().toISOString().slice(0, 10),
-    );
+    const { text, overdue } = trainingsText(previewPlan(stack).inventory, today());
     process.stdout.write(text);
     if (overdue) process.exitCode = 1;
   });

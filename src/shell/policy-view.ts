@@ -1,15 +1,18 @@
 /** Policies as people read them: in a terminal, as a warning of the engine, as the refusal of a run. */
+import type { Language } from "../map/words.ts";
 import type { Plan } from "../plan/plan.ts";
 import { POLICIES } from "../policy/policies.ts";
 import { isBlocking, judge, type Verdict } from "../policy/policy.ts";
 import { FarmError } from "./errors.ts";
 
 /** What became of a violation, as the end of a sentence. */
-function fate({ policy, exception, expired }: Verdict): string {
-  if (exception === undefined) return policy.severity === "mandatory" ? "stops `pulumi up`" : "is only said";
+function fate(verdict: Verdict): string {
+  const { exception, expired } = verdict;
+  const consequence = isBlocking(verdict) ? "stops `pulumi up`" : "is only said";
+  if (exception === undefined) return consequence;
   const { owner, until, reason } = exception;
   return expired
-    ? `stops \`pulumi up\`: the exception that ${owner} answered for ended on ${until}`
+    ? `${consequence}: the exception that ${owner} answered for ended on ${until}`
     : `is excepted until ${until}; ${owner} answers for it: ${reason}`;
 }
 
@@ -20,7 +23,7 @@ const line = (verdict: Verdict): string => {
 
 function paragraphs(verdict: Verdict): string[] {
   const { rule, reason, incident } = verdict.policy;
-  const told = (language: "en" | "ru", because: string): string =>
+  const told = (language: Language, because: string): string =>
     `    ${rule[language]}: ${reason[language]}${incident ? ` (${because}${incident[language]})` : ""}`;
   return [
     line(verdict),

@@ -27,6 +27,7 @@ import {
 import { registerHosts } from "./hosts.ts";
 import { enforcePolicies } from "./policy-view.ts";
 import { openStack, refuseExamples, type Settings } from "./stack.ts";
+import { today } from "./today.ts";
 
 /** What the program tells its users and its own next run at the end, as stack outputs. */
 export interface Outputs {
@@ -43,34 +44,30 @@ export interface Outputs {
   readonly hostKeys: pulumi.Output<ShownKeys>;
 }
 
-/** Registers what completes on some hosts, when all are changed, what they could only begin. */
-function registerCompletions(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): pulumi.Resource[] {
-  const confirmed = [...hosts.values()].map((host) => host.confirmed);
-  return plan.hosts.flatMap(({ host, state }) => {
-    const commands = new Set(state.founding.flatMap(({ complete }) => complete ?? []));
-    return commands.size > 0
-      ? (hosts.get(host.id)?.afterwards("complete", [...commands], confirmed) ?? [])
-      : [];
-  });
-}
-
 /**
- * Registers the end of rotations, where a secret's generation was raised: when every host has its configuration, and
- * so takes the new value beside the former, hosts turn to it one by one, and when all have, the former is refused.
- * Returns what there is when all that is done.
+ * Registers what is left to do when every host has its configuration: on some, what they could only begin, and the end of
+ * rotations, where a secret's generation was raised. All take the new value beside the former by then, hosts turn to it
+ * one by one, and when all have, the former is refused. Returns what there is when all that is done.
  */
-function registerRotations(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): pulumi.Resource[] {
-  const register = (step: "turn" | "retire", id: string, after: pulumi.Resource[]): pulumi.Resource[] => {
-    const commands = hostPlan(plan, id).state.rotations.flatMap((rotation) => rotation[step] ?? []);
+function registerAfterwards(plan: Plan, hosts: ReadonlyMap<string, FarmHost>): pulumi.Resource[] {
+  const order = plan.waves.flat();
+  const register = (
+    step: "complete" | "turn" | "retire",
+    id: string,
+    after: pulumi.Resource[],
+  ): pulumi.Resource[] => {
+    const { founding, rotations } = hostPlan(plan, id).state;
+    const commands =
+      step === "complete"
+        ? [...new Set(founding.flatMap(({ complete }) => complete ?? []))]
+        : rotations.flatMap((rotation) => rotation[step] ?? []);
     const host = hosts.get(id);
     return commands.length > 0 && host ? [host.afterwards(step, commands, after)] : [];
   };
-  const done: pulumi.Resource[] = [
-    ...[...hosts.values()].map((host) => host.confirmed),
-    ...registerCompletions(plan, hosts),
-  ];
-  for (const id of plan.waves.flat()) done.push(...register("turn", id, [...done]));
-  return [...done, ...plan.waves.flat().flatMap((id) => register("retire", id, done))];
+  const confirmed: pulumi.Resource[] = [...hosts.values()].map((host) => host.confirmed);
+  const done = [...confirmed, ...order.flatMap((id) => register("complete", id, confirmed))];
+  for (const id of order) done.push(...register("turn", id, [...done]));
+  return [...done, ...order.flatMap((id) => register("retire", id, done))];
 }
 
 /** Registers names where the stack says at which account of Cloudflare. */
@@ -95,8 +92,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
   const keys = deriveKeys(shell.masterKey ?? "", stack, inventory.generations);
   refuseExamples(inventory);
   const plan = makePlan(inventory, keys);
-  const today = new Date().toISOString().slice(0, 10);
-  for (const warning of [...warnings(inventory), ...enforcePolicies(plan, today)])
+  for (const warning of [...warnings(inventory), ...enforcePolicies(plan, today())])
     await pulumi.log.warn(warning);
   const former = await formerRun();
   const wanted = new Map(
@@ -116,7 +112,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ...run,
     reachable: reachableBefore(former, wanted),
   });
-  const ends = [...registerRotations(plan, hosts), ...[...hosts.values()].map((host) => host.settled)];
+  const ends = [...registerAfterwards(plan, hosts), ...[...hosts.values()].map((host) => host.settled)];
   // The engine keeps the outputs of a run that fails too, unless they hang on what failed.
   const whenDone = <T>(value: T): pulumi.Output<T> =>
     pulumi.all(ends.map(({ urn }) => urn)).apply(() => value);

@@ -1,7 +1,8 @@
 /** A plan as pages of a wiki, in both languages: pure, and the same for the same plan, so that an unchanged page is left alone. */
+import type { Zone } from "../dns/record.ts";
 import { warnings } from "../inventory/check-placement.ts";
-import { databasesOf, partsOf } from "../inventory/clusters.ts";
-import type { Cluster, Host } from "../inventory/schema.ts";
+import { databasesOf, dataHostsOf, partsOf } from "../inventory/clusters.ts";
+import type { Application, Cluster, Host } from "../inventory/schema.ts";
 import { LANGUAGES, type Language, sizesText } from "../map/words.ts";
 import { costOf } from "../plan/cost.ts";
 import type { HostPlan, Plan } from "../plan/plan.ts";
@@ -45,8 +46,8 @@ class Writer {
       page(this.overview(), this.overview(this.other), this.overviewLines()),
       ...hosts.map((host) => one("host", host.host.id, this.hostLines(host))),
       ...inventory.clusters.map((cluster) => one("cluster", cluster.id, this.clusterLines(cluster))),
-      ...inventory.applications.map(({ id }) => one("application", id, this.applicationLines(id))),
-      ...dns.zones.map(({ name }) => one("domain", name, this.domainLines(name))),
+      ...inventory.applications.map((each) => one("application", each.id, this.applicationLines(each))),
+      ...dns.zones.map((zone) => one("domain", zone.name, this.domainLines(zone))),
     ];
   }
 
@@ -192,8 +193,9 @@ class Writer {
 
   clusterLines(cluster: Cluster): string[] {
     const { inventory } = this.#plan;
-    const others = partsOf(cluster).filter((id) => !cluster.members.includes(id));
-    const copies = cluster.software === "postgresql" ? cluster.replicas : [];
+    const data = dataHostsOf(cluster);
+    const votes = partsOf(cluster).filter((id) => !data.includes(id));
+    const copies = data.filter((id) => !cluster.members.includes(id));
     const row = (label: Word, value: string) => [this.say(label), value] as const;
     const version = cluster.software === "postgresql" ? ` ${cluster.version}` : "";
     return [
@@ -201,13 +203,7 @@ class Writer {
       ...properties([
         row("software", shown(cluster.software + version)),
         row("members", this.to("host", cluster.members)),
-        row(
-          "witness",
-          this.to(
-            "host",
-            others.filter((id) => !copies.includes(id)),
-          ),
-        ),
+        row("witness", this.to("host", votes)),
         row("replicas", this.to("host", copies)),
       ]),
       "",
@@ -229,10 +225,7 @@ class Writer {
     ];
   }
 
-  applicationLines(id: string): string[] {
-    const { inventory } = this.#plan;
-    const application = inventory.applications.find((a) => a.id === id);
-    if (application === undefined) return [];
+  applicationLines(application: Application): string[] {
     const row = (label: Word, value: string) => [this.say(label), value] as const;
     return [
       `'''${shown(application.title[this.language])}'''`,
@@ -245,9 +238,7 @@ class Writer {
     ];
   }
 
-  domainLines(name: string): string[] {
-    const zone = this.#plan.dns.zones.find((z) => z.name === name);
-    if (zone === undefined) return [];
+  domainLines(zone: Zone): string[] {
     return [
       ...properties([
         [this.say("registrar"), shown(zone.registrar)],

@@ -17,7 +17,7 @@ export interface Written {
   /** "left": as it is, since people have changed what is ours; `why` says what. */
   readonly kind: "made" | "changed" | "unchanged" | "left";
   readonly why?: string;
-  /** What is different, as a patch; of a dry run what would be. Empty where nothing is. */
+  /** Of a dry run, what would be different, as a patch; else empty. */
   readonly patch: string;
 }
 
@@ -42,9 +42,15 @@ async function write(
     if (text === undefined) return { title, kind: "left", why: BROKEN, patch: "" };
     if (text === before?.text) return { title, kind: "unchanged", patch: "" };
     try {
-      if (!dryRun) await wiki.save(title, text, before, SUMMARY[language]);
-      const patch = createTwoFilesPatch(title, title, `${before?.text ?? ""}\n`, `${text}\n`);
-      return { title, kind: before === undefined ? "made" : "changed", patch };
+      const kind = before === undefined ? "made" : "changed";
+      if (dryRun)
+        return {
+          title,
+          kind,
+          patch: createTwoFilesPatch(title, title, `${before?.text ?? ""}\n`, `${text}\n`),
+        };
+      await wiki.save(title, text, before, SUMMARY[language]);
+      return { title, kind, patch: "" };
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;
       if (attempt === ATTEMPTS)
@@ -54,7 +60,10 @@ async function write(
   }
 }
 
-/** Publishes pages; what became of them, in the order in which they were done. Throws a FarmError when the wiki does not answer or refuses; to be run again. */
+/**
+ * Publishes pages; what became of them, in the order in which they were done. Throws a FarmError when the wiki does not
+ * answer or refuses; to be run again.
+ */
 export async function publish(
   wiki: MediaWiki,
   pages: readonly WikiPage[],

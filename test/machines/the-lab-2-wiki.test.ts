@@ -172,7 +172,7 @@ test("the wiki", { skip: withoutRoot }, async (t) => {
         assert.match(await page.locator("#mw-content-text").innerText(), /3306\/tcp\s+.*web1/);
       }
       // The front page redirects; the reader stays at the printed address.
-      await page.goto("http://127.0.0.1:8080/");
+      await page.goto(`${WIKI}/`);
       assert.match(page.url(), /^http:\/\/127\.0\.0\.1:8080\//);
       assert.deepEqual(failures, []);
       await page.goto(`${WIKI}/wiki/${encodeURIComponent("Служебная:Загрузка")}`);

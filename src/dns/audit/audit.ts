@@ -1,7 +1,7 @@
 /** The audit of names: what is declared against what the world is told. Changes nothing. */
 import type { Plan } from "../../plan/plan.ts";
 import { auditCertificates, certificateAt } from "./certificates.ts";
-import { ask } from "./client.ts";
+import { type Ask, ask } from "./client.ts";
 import { auditDelegation } from "./delegation.ts";
 import type { Finding, World } from "./finding.ts";
 import { auditRecords } from "./records.ts";
@@ -23,11 +23,23 @@ export const theWorld = (resolver: string): World => ({
   now: Date.now(),
 });
 
+/** Asks each question once: several checks want the same answer, and are to judge by the same one. */
+function once(ask: Ask): Ask {
+  const asked = new Map<string, ReturnType<Ask>>();
+  return (...question) => {
+    const key = question.join(" ");
+    const answer = asked.get(key) ?? ask(...question);
+    asked.set(key, answer);
+    return answer;
+  };
+}
+
 /** Audits all zones of a plan, one after another. Never fails: what can't be asked is a finding. */
 export async function auditNames({ inventory, dns }: Plan, world: World): Promise<ZoneAudit[]> {
   const audits: ZoneAudit[] = [];
+  const ask = once(world.ask);
   for (const zone of dns.zones) {
-    const audited = { inventory, zone, world };
+    const audited = { inventory, zone, world: { ...world, ask } };
     const { findings, servers } = await auditDelegation(audited);
     const further = await Promise.all([
       auditRecords(audited, servers),

@@ -1,9 +1,8 @@
 /** Whether a zone's servers, and the resolver, tell what is declared. */
-import { isIPv6 } from "node:net";
-import { canonical6 } from "../../inventory/addresses.ts";
+import { normalised } from "../content.ts";
 import { isLive } from "../name-servers.ts";
-import { type DnsRecord, unquoted } from "../record.ts";
-import type { Answer } from "./client.ts";
+import type { DnsRecord } from "../record.ts";
+import type { Answer, Found } from "./client.ts";
 import {
   type Audited,
   broken,
@@ -21,16 +20,9 @@ interface Group {
   readonly records: readonly DnsRecord[];
 }
 
-/** One form for all ways in which a content may be written. */
-function normalised(type: string, content: string, priority?: number): string {
-  const bare =
-    type === "TXT"
-      ? unquoted(content)
-      : type === "AAAA" && isIPv6(content)
-        ? canonical6(content)
-        : content.toLowerCase();
-  return priority === undefined ? bare : `${priority} ${bare}`;
-}
+/** A content as it is compared and told, behind its priority where the type has one. */
+const comparable = ({ type, content, priority }: Pick<Found, "type" | "content" | "priority">): string =>
+  priority === undefined ? normalised(type, content) : `${priority} ${normalised(type, content)}`;
 
 /** Our client does not read HTTPS records; what they say is tried by browsers. */
 const groupsOf = (records: readonly DnsRecord[]): Group[] =>
@@ -46,11 +38,7 @@ const groupsOf = (records: readonly DnsRecord[]): Group[] =>
   }));
 
 const told = ({ records }: Answer, { name, type }: Group): Set<string> =>
-  new Set(
-    records
-      .filter((r) => r.name === name && r.type === type)
-      .map((r) => normalised(r.type, r.content, r.priority)),
-  );
+  new Set(records.filter((r) => r.name === name && r.type === type).map(comparable));
 
 /** Cloudflare answers for names that it stands before with addresses of its own. */
 const standsBefore = ({ records }: Group): boolean => records.some(({ proxied }) => proxied);
@@ -59,9 +47,7 @@ function judgeGroup(audited: Audited, server: NameServer, group: Group, answer: 
   const { inventory, zone } = audited;
   const live = isLive(inventory);
   const found = told(answer, group);
-  const declared = new Map(
-    group.records.map((record) => [normalised(record.type, record.content, record.priority), record]),
-  );
+  const declared = new Map(group.records.map((record) => [comparable(record), record]));
   const label = `${group.name} ${group.type}`;
   const missing = [...declared].filter(([content]) => !found.has(content));
   const beside = [...found].filter((content) => !declared.has(content));

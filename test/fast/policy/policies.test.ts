@@ -273,3 +273,12 @@ test("an advisory policy is said, and stops nothing", () => {
     "no-idle-address, host db1: its public address 203.0.113.11 serves nobody; is only said",
   ]);
 });
+
+test("an advisory policy whose exception has ended stops nothing either, and says so", () => {
+  const plan = broken((p) => {
+    (p.hosts.find(({ host }) => host.id === "db1")?.host as Mutable<Host>).address = "203.0.113.11";
+    p.inventory.exceptions = [{ ...EXCEPTION, policy: "no-idle-address", where: "host db1" }];
+  });
+  const [told] = enforcePolicies(plan, "2026-11-27");
+  assert.match(told ?? "", /is only said: the exception that anna answered for ended on 2026-11-26$/);
+});
