@@ -39,10 +39,17 @@ function asRedmine(lab: TwinFarm, where: string, statement: string) {
   });
 }
 
-/** A killed machine, while the Proxmox host takes no word that it is to be stopped for sure. */
+/**
+ * A killed machine, while the Proxmox host takes no word that it is to be stopped for sure. With more files, empty as they
+ * are, than there is WAL at the others.
+ */
 const killedUnanswered: Fault = {
   ...killed,
-  prepare: async ({ farm }) => void (await on(farm, "zhelezo1", "systemctl stop farm-fence.socket")),
+  async prepare({ farm, targets }) {
+    await on(farm, "zhelezo1", "systemctl stop farm-fence.socket");
+    for (const host of targets)
+      await on(farm, host, "runuser -u postgres -- truncate -s 4G /var/lib/postgresql/17/main/large");
+  },
   async undo(scene) {
     await on(scene.farm, "zhelezo1", "systemctl start farm-fence.socket");
     await killed.undo(scene);
@@ -58,6 +65,10 @@ async function drilled(t: TestContext, lab: TwinFarm, drill: Drill): Promise<Run
   assert(run.checked !== null && run.checked.acknowledged > 200, "the stream went on");
   return run;
 }
+
+/** What Patroni on a host has said of pg_rewind since the host's last boot. */
+const rewinding = (lab: TwinFarm, [host = ""]: readonly string[]): Promise<string> =>
+  on(lab, host, "journalctl --boot --unit patroni --output cat --grep 'pg_rewind|fresh copy|basebackup'");
 
 async function whatApplicationsFind(t: TestContext, lab: TwinFarm): Promise<void> {
   await t.test(
@@ -111,17 +122,26 @@ async function whatApplicationsFind(t: TestContext, lab: TwinFarm): Promise<void
 
 async function whatItSurvives(t: TestContext, lab: TwinFarm): Promise<void> {
   await t.test("the primary's machine is killed: fenced first, then its right is given up", async (t) => {
-    const { checked, wholeAfter } = await drilled(t, lab, realDrill("kill"));
+    const { checked, wholeAfter, targets } = await drilled(t, lab, realDrill("kill"));
     assert(checked !== null && checked.gap < 10, `${checked?.gap} s without writes`);
     assert(wholeAfter !== null && wholeAfter < 60, `whole after ${wholeAfter} s`);
+    // Its database is smaller than the others' WAL.
+    assert.match(
+      await rewinding(lab, targets),
+      /a fresh copy is less to bring[\s\S]*replica has been created using basebackup/,
+    );
   });
 
   await t.test(
     "the same while its Proxmox host does not answer: nobody is promoted until its right has run out",
     async (t) => {
-      const { checked } = await drilled(t, lab, { ...realDrill("kill"), fault: killedUnanswered });
+      const { checked, targets } = await drilled(t, lab, { ...realDrill("kill"), fault: killedUnanswered });
       // It lasts 20 s from its last renewal, which is at most 5 s old.
       assert(checked !== null && checked.gap > 14 && checked.gap < 30, `${checked?.gap} s without writes`);
+      // A large database comes back by what has changed in it.
+      const said = await rewinding(lab, targets);
+      assert.match(said, /pg_rewind exit code=0/);
+      assert.doesNotMatch(said, /basebackup/);
     },
   );
 

@@ -27,6 +27,10 @@ const brief = (text: string): string => createHash("sha256").update(text).digest
 const quoted = (value: string | number | boolean): string =>
   typeof value === "string" ? JSON.stringify(value) : `${value}`;
 
+/** A fresh copy is brought to the disk at once too, where pg_basebackup can. */
+const syncMethod = (version: PostgresCluster["version"]) =>
+  version >= 17 ? { "sync-method": "syncfs" } : {};
+
 /** A part of a YAML document: maps, lists and scalars, strings quoted as in JSON, which YAML takes. */
 type Value = string | number | boolean | readonly string[] | { readonly [key: string]: Value };
 
@@ -86,6 +90,9 @@ function parameters({ inventory, host }: RoleContext, cluster: PostgresCluster) 
     max_wal_size: `${size.maxWal}MB`,
     max_slot_wal_keep_size: `${size.slotWal}MB`,
     wal_compression: "lz4",
+    // Before it recovers, a server brings all its files to the disk: some thousands, one by one (Debian 13's kernel also
+    // tells of an error when asked for all at once, which those before 5.8 did not).
+    recovery_init_sync_method: "syncfs",
     // Guests' disks are ZFS, which writes old segments elsewhere all the same (PostgreSQL's documentation of both); and
     // segments kept for later would be copied by pg_rewind.
     wal_recycle: "off",
@@ -165,7 +172,7 @@ export function patroniConfig(context: RoleContext, cluster: PostgresCluster, al
         rewind: { username: REWINDER, password: secret(rewindPassword(cluster)) },
       },
       create_replica_methods: ["basebackup"],
-      basebackup: { checkpoint: "fast", "max-rate": "200M" },
+      basebackup: { checkpoint: "fast", "max-rate": "200M", ...syncMethod(cluster.version) },
       remove_data_directory_on_rewind_failure: true,
       remove_data_directory_on_diverged_timelines: true,
       pg_hba: accessRules(inventory, cluster),

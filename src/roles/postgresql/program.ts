@@ -25,6 +25,7 @@ const modules = [
   "host.py",
   "operate.py",
   "promote.py",
+  "rewind.py",
   "state.py",
   "status.py",
   "turning.py",
@@ -33,9 +34,11 @@ const modules = [
   "votes.py",
   "watch.py",
 ];
+/** Those that are run by themselves: by systemd and people, and by Patroni. */
+const RUN = ["main.py", "rewind.py"];
 export const programFiles: readonly FileState[] = [
   ...modules.map((name) =>
-    file(`${PROGRAM}/${name}`, shipped(name), { mode: name === "main.py" ? "0755" : "0644" }),
+    file(`${PROGRAM}/${name}`, shipped(name), { mode: RUN.includes(name) ? "0755" : "0644" }),
   ),
   file(`${PROGRAM}/listener.py`, listener),
   file(`${PROGRAM}/agent_lock.py`, agentLock),
