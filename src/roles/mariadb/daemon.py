@@ -51,6 +51,7 @@ class Daemon:
         self.open = False  # To proxies: this is the writer, all know it, and it has what the one before acknowledged.
         self.opened = float("-inf")
         self.alone = True  # Sessions here may read without asking whether others have committed something.
+        self.mute = None  # Whether the server here answers nobody; not known of one that somebody else started.
         self.gave_up = float("-inf")
         self.unaccounted = []
         self.doing = "starting"
@@ -101,6 +102,8 @@ class Daemon:
         state = self.state()
         if not state["serving"]:
             return f"{self.name} does not serve: {self.doing}"
+        if self.mute:
+            return f"{self.name} answers nobody: its disk is full"
         if path == "/writer" and not state["open"]:
             return f"{self.name} does not take the writes: {state['writer']} does, once all know and it has caught up"
         return None
@@ -118,7 +121,7 @@ class Daemon:
                 self.position, self.fault = None, None
             if seen["serving"] and not self.sample[0]["serving"]:
                 server.flush()
-                self.open = False
+                self.open, self.mute = False, None
             self.sample = (seen, time.monotonic())
             # Before all have been asked we would take ourselves for the only one.
             if self.asked == set(self.peers):
@@ -131,6 +134,7 @@ class Daemon:
         term, present = writer(states)
         if present != self.name and self.alone:
             self.share()
+        self.mind_room(present)
         self.choice = (term, present)
         if former != present:
             print(f"writer: {present} (term {term})", flush=True)
@@ -160,6 +164,15 @@ class Daemon:
         if os.path.exists(server.SOCKET):
             server.read_with_others()
             server.drop_clients()
+
+    def mind_room(self, writer):
+        """On a full disk nothing that others commit can be applied, and reads that wait for it went on for the second that
+        Galera takes to put the member out (seen: two too old in one drill). So nobody reads here meanwhile."""
+        mute = writer != self.name and not server.has_room()
+        if mute != self.mute and os.path.exists(server.SOCKET) and server.answer(not mute):
+            self.mute = mute
+            if mute:
+                server.drop_clients()
 
     def watch_peer(self, name):
         address = f"http://{self.members[name]}:{self.port}/state"

@@ -147,6 +147,11 @@ def read_with_others():
     _set_global("wsrep_sync_wait = 1")
 
 
+def answer(anybody):
+    """Has the server answer clients, or refuse all they ask but SHOW and SET. Returns whether that was done."""
+    return _set_global(f"wsrep_reject_queries = {'NONE' if anybody else 'ALL'}")
+
+
 def _set_global(setting):
     try:
         done = subprocess.run([*CLIENT, "-e", f"SET GLOBAL {setting}"], capture_output=True, timeout=2)
