@@ -8,12 +8,12 @@ import { topologySvg } from "./topology.ts";
 import { LANGUAGES, type Language } from "./words.ts";
 
 /** Every picture of a plan, by its name: the text of an SVG file, the same for the same plan. */
-export const pictures: Readonly<Record<string, (plan: Plan, language: Language) => string>> = {
+export const pictures = {
   topology: topologySvg,
   requests: requestsSvg,
   calls: callsSvg,
   quorum: quorumSvg,
-};
+} as const satisfies Readonly<Record<string, (plan: Plan, language: Language) => string>>;
 
 const NAMES: Readonly<Record<Language, string>> = { en: "English", ru: "Русский" };
 

@@ -38,6 +38,10 @@ export function farmFrom(stack: string, settings: Settings, ssh: SshPool, sighti
   };
 }
 
+/** A file in which this computer keeps something about the real farms, after the XDG base directory specification. */
+export const kept = (name: string): string =>
+  join(process.env.XDG_STATE_HOME || join(homedir(), ".local/state"), "farms", name);
+
 /**
  * Opens the real farm of a stack; sends nothing to its hosts yet. Its secrets are the engine's, who is asked for them.
  * Throws a FarmError: with exit code 2 when the declaration or the settings are wrong or still examples, so that
@@ -49,10 +53,8 @@ export async function openFarm(stack: string): Promise<Farm> {
   refuseExamples(openStack(stack, settings).inventory);
   const connections = join(homedir(), ".cache/farms/ssh", stack);
   const secrets = await engineSecrets(stack);
-  // After the XDG base directory specification.
-  const state = process.env.XDG_STATE_HOME || join(homedir(), ".local/state");
   const ssh = new SshPool(connections, (argv) => argv);
-  return farmFrom(stack, { ...settings, ...secrets }, ssh, join(state, "farms", `${stack}.json`));
+  return farmFrom(stack, { ...settings, ...secrets }, ssh, kept(`${stack}.json`));
 }
 
 /** A declared host by the name a person typed. Throws a FarmError (exit code 2) that lists the names. */

@@ -5,6 +5,7 @@ import { previewPlan } from "../shell/stack.ts";
 import { MediaWiki } from "../wiki/client.ts";
 import { pagesOf } from "../wiki/pages.ts";
 import { publish, type Written } from "../wiki/publish.ts";
+import { readsTwin, recordsOf } from "./figures.ts";
 
 /** Where the account's password is: a command line can be read by everybody on a computer. */
 const PASSWORD = "FARM_WIKI_PASSWORD";
@@ -35,10 +36,12 @@ export async function publishToWiki(
       `export it: read -rs ${PASSWORD}; export ${PASSWORD}`,
       2,
     );
+  if (!readsTwin())
+    process.stderr.write("Figures of the twin are root's: those on the wiki stay (sudo publishes them).\n");
   const began = performance.now();
   const written = await publish(
     new MediaWiki(addressOf(plan.inventory, wiki), user, password),
-    pagesOf(plan),
+    pagesOf(plan, recordsOf(stack)),
     {
       dryRun,
       say({ title, kind, why }, done, all) {

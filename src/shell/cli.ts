@@ -147,7 +147,7 @@ program
   .description("the farm's pages on a wiki")
   .command("publish")
   .description(
-    "write what is declared as pages in both languages: an overview, one for each host, cluster, application and domain; of a page only the part that is ours, and only where it differs; the account's password is in FARM_WIKI_PASSWORD",
+    "write what is declared, and what this computer has measured, as pages in both languages: an overview with pictures, one for each host, cluster, application and domain; of a page only the parts that are ours, and only where they differ; the account's password is in FARM_WIKI_PASSWORD",
   )
   .argument("[stack]", "the stack", DEFAULT_STACK)
   .requiredOption("--user <name>", "the account, as Special:BotPasswords names it (Admin@farm)")

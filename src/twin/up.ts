@@ -21,6 +21,7 @@ import { startPackageProxy } from "./machines/packages.ts";
 import { pctBinds, servePct } from "./machines/pct.ts";
 import { ensurePrerequisites } from "./machines/prerequisites.ts";
 import { readdress } from "./machines/readdress.ts";
+import { madeAnew, recordAnew } from "./rebuilt.ts";
 import { differences, TWIN_RANGE } from "./settings.ts";
 
 /**
@@ -36,6 +37,8 @@ interface Context {
   farm: TwinFarm;
   summary: Summary;
   health: HostHealth[];
+  /** Hosts that were there before, and whose machine this run has made. */
+  anew: string[];
   addresses: Address[];
 }
 
@@ -105,7 +108,8 @@ async function bootMachines(farm: TwinFarm): Promise<string[]> {
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;
 const timer = { ...PRESET_TIMER, field: seconds };
 
-function tasks(stack: string, port: number): Listr<Context> {
+/** `began`: of the command, milliseconds since 1970. */
+function tasks(stack: string, port: number, began: number): Listr<Context> {
   return new Listr<Context>(
     [
       {
@@ -164,6 +168,7 @@ function tasks(stack: string, port: number): Listr<Context> {
               task.output = text;
             },
           });
+          context.anew = madeAnew(context.farm, began);
           keepSeen(context.farm, context.health);
           task.title += `: ${context.health.reduce((sum, h) => sum + h.probes, 0)} probes say yes`;
         },
@@ -212,12 +217,14 @@ export async function up(stack: string, port: number): Promise<void> {
   requireRoot();
   // Whatever is wrong in the declaration is said before anything is touched.
   refuseVSwitches(previewPlan(stack).inventory);
-  const began = performance.now();
-  const context: Context = { servers: [], health: [], addresses: [] } as unknown as Context;
+  const [began, start] = [Date.now(), performance.now()];
+  const context: Context = { servers: [], health: [], anew: [], addresses: [] } as unknown as Context;
   const lock = await lockStack(stack, `farm twin up ${stack}`);
   try {
-    await tasks(stack, port).run(context);
-    process.stdout.write(`${report(context)}\nDone in ${seconds(performance.now() - began)}.\n`);
+    await tasks(stack, port, began).run(context);
+    const took = performance.now() - start;
+    recordAnew(context.farm, context.anew, took / 1000);
+    process.stdout.write(`${report(context)}\nDone in ${seconds(took)}.\n`);
   } finally {
     for (const server of context.servers) await server.close();
     lock.release();

@@ -14,6 +14,7 @@ const tokensSchema = z.object({
   }),
 });
 const loginSchema = z.object({ login: z.object({ result: z.string(), reason: z.string().optional() }) });
+const tagsSchema = z.object({ query: z.object({ extensiontags: z.array(z.string()) }) });
 const pagesSchema = z.object({
   query: z.object({
     normalized: z.array(z.object({ from: z.string(), to: z.string() })).default([]),
@@ -80,6 +81,12 @@ export class MediaWiki {
       }
     }
     return found;
+  }
+
+  /** Names of the tags that pages may have beside those of MediaWiki itself: "ref". */
+  async tags(): Promise<string[]> {
+    const answer = await this.#logged({ action: "query", meta: "siteinfo", siprop: "extensiontags" });
+    return this.#parsed(tagsSchema, answer).query.extensiontags.map((tag) => tag.replace(/[<>]/g, ""));
   }
 
   /** Saves a page that was as `before` (undefined: not there). Throws a Conflict when it is not so any more. */

@@ -1,8 +1,10 @@
 /** Brings pages to a wiki: only our part of each, only what differs, and never over what somebody wrote meanwhile. */
 import { createTwoFilesPatch } from "diff";
+import { FarmError } from "../shell/errors.ts";
 import { Conflict, type MediaWiki, type Revision } from "./client.ts";
 import type { WikiPage } from "./pages.ts";
-import { withSection } from "./section.ts";
+import { PICTURE_TAG } from "./pictures.ts";
+import { withFigures, withSection } from "./section.ts";
 
 /** Pages that are written side by side: a wiki with a few processes for PHP has room for its readers beside them. */
 const AT_ONCE = 3;
@@ -27,29 +29,38 @@ export interface PublishOptions {
   readonly say: (written: Written, done: number, all: number) => void;
 }
 
-const BROKEN = "its marks were changed by hand: put both back, the first before the second, or delete both";
+const BROKEN =
+  "its marks were changed by hand: put each pair back, the first before the second, or delete it";
+
+/** What would be different: as a patch, of a picture that it is another. */
+const patchOf = ({ title, isPicture }: WikiPage, before: string, text: string): string =>
+  isPicture
+    ? `--- ${title}\n+++ ${title}\n@@ another picture @@\n`
+    : createTwoFilesPatch(title, title, `${before}\n`, `${text}\n`);
+
+/** A page with all that is ours put into it; undefined where marks are broken. */
+function textOf({ section, figures, language }: WikiPage, before: string): string | undefined {
+  const text = withSection(before, section, language);
+  return text === undefined || figures === undefined ? text : withFigures(text, figures, language);
+}
 
 /** Writes a page from how it was read; again, where somebody was faster. */
 async function write(
   wiki: MediaWiki,
-  { title, language, section }: WikiPage,
+  page: WikiPage,
   read: Revision | undefined,
   dryRun: boolean,
 ): Promise<Written> {
+  const { title } = page;
   let before = read;
   for (let attempt = 1; ; attempt += 1) {
-    const text = withSection(before?.text ?? "", section, language);
+    const text = textOf(page, before?.text ?? "");
     if (text === undefined) return { title, kind: "left", why: BROKEN, patch: "" };
     if (text === before?.text) return { title, kind: "unchanged", patch: "" };
     try {
       const kind = before === undefined ? "made" : "changed";
-      if (dryRun)
-        return {
-          title,
-          kind,
-          patch: createTwoFilesPatch(title, title, `${before?.text ?? ""}\n`, `${text}\n`),
-        };
-      await wiki.save(title, text, before, SUMMARY[language]);
+      if (dryRun) return { title, kind, patch: patchOf(page, before?.text ?? "", text) };
+      await wiki.save(title, text, before, SUMMARY[page.language]);
       return { title, kind, patch: "" };
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;
@@ -60,15 +71,25 @@ async function write(
   }
 }
 
+/** Without the tag the text of a picture would stand on the pages. */
+async function refuseWithoutPictures(wiki: MediaWiki): Promise<void> {
+  if (!(await wiki.tags()).includes(PICTURE_TAG))
+    throw new FarmError(
+      `the wiki does not know <${PICTURE_TAG}>, by which it shows pictures; nothing was written`,
+      "run `pulumi up` of its stack, which brings it, and publish then",
+    );
+}
+
 /**
  * Publishes pages; what became of them, in the order in which they were done. Throws a FarmError when the wiki does not
- * answer or refuses; to be run again.
+ * answer or refuses, to be run again, or when there are pictures and it shows none.
  */
 export async function publish(
   wiki: MediaWiki,
   pages: readonly WikiPage[],
   { dryRun, say }: PublishOptions,
 ): Promise<Written[]> {
+  if (pages.some(({ isPicture }) => isPicture)) await refuseWithoutPictures(wiki);
   const present = await wiki.read(pages.map(({ title }) => title));
   const all: Written[] = [];
   const waiting = [...pages];

@@ -23,6 +23,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** A table of two columns, the first of which says what the second is. */
 export const properties = (rows: readonly (readonly [label: string, value: string])[]): string[] => [
   '{| class="wikitable"',
-  ...rows.flatMap(([label, value]) => ["|-", `! ${shown(label)}`, `| ${value || "—"}`]),
+  ...rows.flatMap(([label, value]) => [
+    "|-",
+    `! style="text-align: left" | ${shown(label)}`,
+    `| ${value || "—"}`,
+  ]),
   "|}",
 ];

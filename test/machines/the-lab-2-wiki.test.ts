@@ -167,6 +167,13 @@ test("the wiki", { skip: withoutRoot }, async (t) => {
         ["Ферма lab", "db1", "Кто может обратиться"],
       ] as const) {
         await page.goto(`${WIKI}/wiki/${encodeURIComponent(farm)}`);
+        const pictures = page.locator("#mw-content-text img");
+        assert.equal(await pictures.count(), 4);
+        for (const picture of await pictures.all()) {
+          // An image that a browser can't read has no width of its own.
+          assert.equal(await picture.evaluate((image: { naturalWidth: number }) => image.naturalWidth), 760);
+          assert.match((await picture.getAttribute("alt")) ?? "", /db1/);
+        }
         await page.locator("#mw-content-text").getByRole("link", { name: host, exact: true }).first().click();
         assert.match(await page.locator("#mw-content-text").innerText(), new RegExp(heading));
         assert.match(await page.locator("#mw-content-text").innerText(), /3306\/tcp\s+.*web1/);

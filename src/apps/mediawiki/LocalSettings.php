@@ -78,6 +78,20 @@ $wgHooks['MessagesPreLoad'][] = static function ( $title, &$message, $code ) {
 	}
 };
 
+# A picture in a page: SVG between <farm-picture> and </farm-picture>. It becomes an image, in which browsers run no script
+# and fetch nothing, whoever wrote it; its own title and description are for those who can't see it.
+$wgHooks['ParserFirstCallInit'][] = static function ( $parser ) {
+	$parser->setHook( 'farm-picture', static function ( $svg ) {
+		preg_match( '#<title[^>]*>([^<]*)</title>\s*<desc[^>]*>([^<]*)</desc>#', $svg ?? '', $words );
+		return MediaWiki\Html\Html::element( 'img', [
+			'src' => 'data:image/svg+xml,' . rawurlencode( trim( $svg ?? '' ) ),
+			'alt' => html_entity_decode( implode( '. ', array_slice( $words, 1 ) ), ENT_QUOTES | ENT_XML1 ),
+			# As wide as lines of text, and as light as the page, whatever the reader's other programs are.
+			'style' => 'width: 60em; max-width: 100%; height: auto; color-scheme: light',
+		] );
+	} );
+};
+
 # Failures go to the journal; by default MediaWiki tells only the one who met them.
 $wgHooks['LogException'][] = static function ( $failure ) {
 	error_log( MWExceptionHandler::getLogMessage( $failure ) );

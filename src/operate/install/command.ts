@@ -9,6 +9,7 @@ import { CLOCK } from "../../machines/web-service.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { robotCredentials } from "../engine-secrets.ts";
 import { type Farm, namedHost, openFarm } from "../farm.ts";
+import { recordInstallation } from "../rebuild-record.ts";
 import { type Candidate, type Declared, Installation, surveyOf } from "./installation.ts";
 import { performSteps, tellWhatIsLeft } from "./perform.ts";
 import { findServer, standing } from "./server.ts";
@@ -52,16 +53,16 @@ export function candidate(inventory: Inventory, id: string, confirm: string): Ca
   return { host, hardware: { ...hardware, disks } };
 }
 
-/** Does all steps in their order, and shows them; stops at the first that fails. */
+/** Does all steps in their order, as performSteps. */
 export async function perform(
   site: Site,
   declared: Declared,
   chosen: Candidate,
   confirm: string,
   rescueKey?: string,
-) {
+): Promise<number | undefined> {
   const installation = new Installation(site, declared, chosen, confirm, rescueKey);
-  await performSteps(stepsOf(chosen.host, declared.inventory, chosen.hardware.disks), installation.steps);
+  return performSteps(stepsOf(chosen.host, declared.inventory, chosen.hardware.disks), installation.steps);
 }
 
 async function siteOf(farm: Farm, id: string): Promise<Site> {
@@ -131,6 +132,7 @@ export async function execute(
   const chosen = candidate(inventory, id, confirm);
   const key = checkRescueKey(rescueKey);
   const farm = await openFarm(stack);
-  await perform(await siteOf(farm, id), farm, chosen, confirm, key);
+  const seconds = await perform(await siteOf(farm, id), farm, chosen, confirm, key);
+  recordInstallation(stack, id, "proxmox", seconds);
   tellWhatIsLeft(id, stack, "Proxmox VE");
 }

@@ -22,7 +22,7 @@ import { FRESH } from "../../machines/user-data.ts";
 import type { Keys } from "../../plan/keys.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { lastLines } from "../../twin/machines/run.ts";
-import type { Work } from "./perform.ts";
+import { EARLIER, type Work } from "./perform.ts";
 import { activateRescue, enterRescue } from "./rescue.ts";
 import { findServer, type Standing, standing } from "./server.ts";
 import { NO_CONNECTION, type RunOptions, type Site } from "./site.ts";
@@ -108,14 +108,14 @@ export class Installation {
   /** Does a step unless the server has come further than that. */
   async #unless(stage: "rescue" | "installed", work: () => Promise<string>): Promise<string> {
     const { kind } = this.#standing;
-    if (kind === "installed") return "done before";
-    if (stage === "rescue" && kind === "rescue") return "it runs already";
+    if (kind === "installed") return EARLIER.done;
+    if (stage === "rescue" && kind === "rescue") return EARLIER.running;
     return work();
   }
 
   /** Does a step unless the installer runs or has ended well. */
   #new(work: () => Promise<string>): Promise<string> {
-    return this.#unless("installed", async () => (this.#state === "new" ? work() : "done before"));
+    return this.#unless("installed", async () => (this.#state === "new" ? work() : EARLIER.done));
   }
 
   /** Runs a command in the rescue system. Throws a FarmError with the end of what it said, secrets blotted out. */
@@ -215,7 +215,7 @@ export class Installation {
     if (this.#state === "new")
       await this.#do("start the installer", install(this.#candidate.host, this.#disks, mac), { limit: 60 });
     const { code, stdout, stderr } = await this.#site.run(this.#rescue, AWAIT, { limit: INSTALL_LIMIT });
-    if (code === 0 && stdout.trim() === "0") return this.#state === "new" ? "" : "begun before";
+    if (code === 0 && stdout.trim() === "0") return this.#state === "new" ? "" : EARLIER.begun;
     throw new FarmError(
       `the installer did not come to its end: ${lastLines(stderr, 5) || `it ended with ${stdout.trim() || code}`}`,
       "run this again: if it is still at work, that waits for it; its screen is at 127.0.0.1:5900 of the rescue system (ssh -L 5900:127.0.0.1:5900)",

@@ -8,6 +8,9 @@ export type Work<Id extends string> = Readonly<Record<Id, () => Promise<string>>
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(0)} s`;
 const timer = { ...PRESET_TIMER, field: seconds };
 
+/** What a step tells that an earlier attempt has done, or begun. */
+export const EARLIER = { done: "done before", begun: "begun before", running: "it runs already" } as const;
+
 /** Says at the end what is left to do for a host that now has `system`. */
 export function tellWhatIsLeft(id: string, stack: string, system: string): void {
   process.stdout.write(
@@ -15,19 +18,27 @@ export function tellWhatIsLeft(id: string, stack: string, system: string): void 
   );
 }
 
-/** Does all steps in their order, and shows them; stops at the first that fails. */
+/**
+ * Does all steps in their order, and shows them; stops at the first that fails. Returns the seconds that all took; undefined when
+ * some were done by an earlier attempt, so that nobody has measured the whole.
+ */
 export async function performSteps<Id extends string>(
   steps: readonly Step<Id>[],
   work: Work<Id>,
-): Promise<void> {
+): Promise<number | undefined> {
+  const began = performance.now();
+  const earlier: readonly string[] = Object.values(EARLIER);
+  let isWhole = true;
   await new Listr(
     steps.map(({ id, what, harm }) => ({
       title: harm ? `${what} (destructive)` : what,
       task: async (_, task) => {
         const told = await work[id]();
+        if (earlier.includes(told)) isWhole = false;
         if (told) task.title += `: ${told}`;
       },
     })),
     { rendererOptions: { timer }, fallbackRenderer: "simple", fallbackRendererOptions: { timer } },
   ).run();
+  return isWhole ? (performance.now() - began) / 1000 : undefined;
 }

@@ -9,6 +9,7 @@ import { type Farm, namedHost, openFarm } from "../farm.ts";
 import type { Declared } from "../install/installation.ts";
 import { performSteps, tellWhatIsLeft } from "../install/perform.ts";
 import { realReach } from "../install/site.ts";
+import { recordInstallation } from "../rebuild-record.ts";
 import { differences, findInstance, imageOf, reportLines } from "./instance.ts";
 import { type ContaboSite, Reinstallation } from "./reinstallation.ts";
 
@@ -48,10 +49,15 @@ export function confirmed(inventory: Inventory, id: string, confirm: string): Ho
   return host;
 }
 
-/** Does all steps in their order, and shows them; stops at the first that fails. */
-export async function reinstall(site: ContaboSite, declared: Declared, host: Host, confirm: string) {
+/** Does all steps in their order, as performSteps. */
+export async function reinstall(
+  site: ContaboSite,
+  declared: Declared,
+  host: Host,
+  confirm: string,
+): Promise<number | undefined> {
   const { steps } = new Reinstallation(site, declared, host, confirm);
-  await performSteps(reinstallSteps(host, declared.inventory), steps);
+  return performSteps(reinstallSteps(host, declared.inventory), steps);
 }
 
 /** `farm rebuild HOST --check`; returns the exit code: 1 when anything differs from what is declared. */
@@ -75,6 +81,7 @@ export async function execute(
 ): Promise<void> {
   const host = confirmed(inventory, id, confirm);
   const farm = await openFarm(stack);
-  await reinstall(await siteOf(farm, id), farm, host, confirm);
+  const seconds = await reinstall(await siteOf(farm, id), farm, host, confirm);
+  recordInstallation(stack, id, "debian", seconds);
   tellWhatIsLeft(id, stack, "a new Debian");
 }

@@ -6,7 +6,7 @@ import { hostConfig, userData } from "../../machines/user-data.ts";
 import { FarmError } from "../../shell/errors.ts";
 import { lastLines } from "../../twin/machines/run.ts";
 import type { Declared } from "../install/installation.ts";
-import type { Work } from "../install/perform.ts";
+import { EARLIER, type Work } from "../install/perform.ts";
 import { type OwnStanding, ownStanding } from "../install/server.ts";
 import { NO_CONNECTION, type Reach } from "../install/site.ts";
 import { awaitServer } from "../install/wait.ts";
@@ -56,7 +56,7 @@ export class Reinstallation {
 
   /** Does a step unless Contabo installs it already, or has. */
   async #unlessBegun(work: () => Promise<string>): Promise<string> {
-    return this.#standing.kind === "installed" || this.#status === "installing" ? "done before" : work();
+    return this.#standing.kind === "installed" || this.#status === "installing" ? EARLIER.done : work();
   }
 
   async #look(): Promise<OwnStanding> {

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { writeWhole } from "../../shell/files.ts";
-import { stackLayout } from "../machines/layout.ts";
 import type { StreamRecord } from "./record.ts";
 import { type Report, wikiReport } from "./report.ts";
 import type { Run } from "./run.ts";
+import { drillFolder } from "./saved.ts";
 
 /** All files are rewritten after each run, so that a long command that is cut short leaves what it has. */
 export class Results {
@@ -16,7 +16,7 @@ export class Results {
   /** @param name of the drill, or "all" */
   constructor(stack: string, cluster: string, name: string) {
     const began = new Date().toISOString();
-    const dir = join(stackLayout(stack).state, "drills");
+    const dir = drillFolder(stack);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#base = join(dir, `${began.slice(0, 19).replace("T", "-").replaceAll(":", "")}-${name}`);
     this.#report = { name, stack, cluster, began, runs: [], refused: [] };

@@ -4,8 +4,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import { quorumSvg } from "../../../src/map/quorum.ts";
 import { FarmError } from "../../../src/shell/errors.ts";
 import { MediaWiki } from "../../../src/wiki/client.ts";
+import type { Records } from "../../../src/wiki/figures.ts";
 import { pagesOf, type WikiPage } from "../../../src/wiki/pages.ts";
 import { publish } from "../../../src/wiki/publish.ts";
 import { withSection } from "../../../src/wiki/section.ts";
@@ -22,6 +24,7 @@ class StandIn {
   logins = 0;
   /** The session that is good; another value is as if it had expired. */
   session = 0;
+  tags = ["<pre>", "<farm-picture>"];
   /** Called before an edit is looked at: somebody else may edit first. */
   between: (title: string) => void = () => {};
   readonly #server: Server;
@@ -80,6 +83,7 @@ class StandIn {
         },
       };
     if (p.assert === "user" && !loggedIn) return error("assertuserfailed");
+    if (p.meta === "siteinfo") return { body: { query: { extensiontags: this.tags } } };
     if (p.action === "query") {
       const titles = (p.titles ?? "").split("|");
       assert(titles.length <= 50);
@@ -106,8 +110,9 @@ class StandIn {
 
 const quiet = { dryRun: false, say: () => {} };
 const wikiOf = (server: StandIn, password = PASSWORD) => new MediaWiki(server.url, USER, password);
-const PAGES = pagesOf(planOf(prodInventory()));
-const PAGE: WikiPage = { title: "Farm prod", language: "en", section: "one" };
+const NONE: Records = { drills: [], rebuildings: [] };
+const PAGES = pagesOf(planOf(prodInventory()), NONE);
+const PAGE: WikiPage = { title: "Farm prod", language: "en", section: "one", isPicture: false };
 const kinds = async (server: StandIn, pages = [PAGE], options = quiet) =>
   (await publish(wikiOf(server), pages, options)).map(({ title, kind, why }) =>
     [title, kind, ...(why ? [why] : [])].join(": "),
@@ -115,7 +120,7 @@ const kinds = async (server: StandIn, pages = [PAGE], options = quiet) =>
 
 test("each host, cluster, application and domain has a page in both languages, that link to each other", () => {
   const { hosts, clusters, applications, domains } = prodInventory();
-  const count = 1 + hosts.length + clusters.length + applications.length + domains.length;
+  const count = 4 + 1 + hosts.length + clusters.length + applications.length + domains.length;
   assert.equal(PAGES.length, 2 * count);
   assert.equal(new Set(PAGES.map(({ title }) => title)).size, PAGES.length);
   const titles = new Set(PAGES.map(({ title }) => title));
@@ -127,10 +132,46 @@ test("each host, cluster, application and domain has a page in both languages, t
   assert.match(ru, /mariadb \|\| 3306\/tcp \|\| \[\[Ферма prod\/сервер contabo-de1\|contabo-de1\]\]/);
 });
 
+test("a picture is the whole text of a page, an element a line, which other pages show", () => {
+  const picture = PAGES.find(({ title }) => title === "Ферма prod/схема голосов");
+  const svg = /^<onlyinclude><farm-picture>\n(<svg [\s\S]*<\/svg>)\n<\/farm-picture><\/onlyinclude>$/m.exec(
+    picture?.section ?? "",
+  )?.[1];
+  assert.equal(svg?.replaceAll(">\n<", "><"), quorumSvg(planOf(prodInventory()), "ru").trim());
+  const overview = PAGES.find(({ title }) => title === "Ферма prod")?.section ?? "";
+  const shownThere = [...overview.matchAll(/^\{\{:(.*)\}\}$/gm)].map(([, title]) => title);
+  const pictures = PAGES.filter(({ isPicture, language }) => isPicture && language === "ru");
+  assert.deepEqual(shownThere.sort(), pictures.map(({ title }) => title).sort());
+});
+
+test("what is kept of a host is told with what it is worth, and that it is no backup of the farm's", () => {
+  const pages = pagesOf(
+    planOf(
+      prodInventory((farm) => {
+        const web1 = farm.hosts.find(({ id }) => id === "web1")!;
+        web1.origin = {
+          ...web1.origin,
+          mounts: [{ path: "/srv/files", size: "2 GB" }],
+        } as typeof web1.origin;
+      }),
+    ),
+    NONE,
+  );
+  const backups = (title: string): string =>
+    (pages.find((page) => page.title === title)?.section ?? "").split("== Backups ==\n")[1] ?? "";
+  assert.match(
+    backups("Farm prod/host web1"),
+    /^The farm has none yet\.\n\* Snapshots .*\n\*\* \/srv\/files: 24 hourly, 30 daily, 3 monthly$/,
+  );
+  assert.match(backups("Farm prod/host do-nyc1-a"), /^The farm has none yet\.\n\* DigitalOcean keeps weekly/);
+  assert.equal(backups("Farm prod/host contabo-stl2"), "The farm has none yet.");
+  assert.match(backups("Farm prod/cluster mariadb"), /no wrong change/);
+});
+
 test("the same farm gives the same pages, whatever the order of its lists", () => {
-  const other = pagesOf(planOf(labInventory((farm) => void farm.applications?.reverse())));
+  const other = pagesOf(planOf(labInventory((farm) => void farm.applications?.reverse())), NONE);
   const byTitle = new Map(other.map((page) => [page.title, page.section]));
-  for (const { title, section } of pagesOf(planOf(labInventory())))
+  for (const { title, section } of pagesOf(planOf(labInventory()), NONE))
     assert.equal(byTitle.get(title), section, title);
 });
 
@@ -212,11 +253,25 @@ test("a log-in that expires is made again, once", async (t) => {
   assert.equal(server.logins, 2);
 });
 
+test("a wiki that knows no pictures gets no page, and is told how it comes to them", async (t) => {
+  const server = await StandIn.start(t);
+  server.tags = ["<pre>"];
+  await assert.rejects(publish(wikiOf(server), PAGES, quiet), (error) => {
+    assert(error instanceof FarmError);
+    assert.match(error.message, /does not know <farm-picture>.*nothing was written/);
+    assert.match(error.remedy ?? "", /pulumi up/);
+    return true;
+  });
+  assert.equal(server.edits, 0);
+});
+
 test("a dry run writes nothing, and shows what would change", async (t) => {
   const server = await StandIn.start(t);
   const [written] = await publish(wikiOf(server), [PAGE], { ...quiet, dryRun: true });
   assert.equal(written?.kind, "made");
   assert.match(written?.patch ?? "", /^\+one$/m);
+  const [picture] = await publish(wikiOf(server), [{ ...PAGE, isPicture: true }], { ...quiet, dryRun: true });
+  assert.equal(picture?.patch, "--- Farm prod\n+++ Farm prod\n@@ another picture @@\n");
   assert.equal(server.pages.size, 0);
 });
 
