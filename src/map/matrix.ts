@@ -72,10 +72,16 @@ function heads(lines: readonly Line[], width: number): Block {
   };
 }
 
-/** Where a row and a column meet. */
+/** Where a row and a column meet: letters below the middle of the column's head. */
 function meeting(letters: string, width: number): Block {
-  const inner = paragraph(letters, BOLD, width - 2 * PADDING);
-  return framed(inner, { width, padding: PADDING, round: 0, look: letters === "" ? "cell" : "called" });
+  const text = paragraph(letters, BOLD, width - 2 * PADDING);
+  const indent = (width - 2 * PADDING - text.width) / 2;
+  return framed(row([space(indent), text]), {
+    width,
+    padding: PADDING,
+    round: 0,
+    look: letters === "" ? "cell" : "called",
+  });
 }
 
 function table(calls: Calls, from: readonly Line[], to: readonly Line[]): Block {
