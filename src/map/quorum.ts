@@ -136,15 +136,29 @@ function facts(scope: Scope, cluster: Cluster): Block {
   };
 }
 
-/** What falls short of the environment's rules, and what to do about it. */
-function concessions({ inventory, language }: Scope, cluster: Cluster): Block[] {
+/** What falls short of the environment's rules, as it was conceded. */
+export interface Conceded {
+  /** The rule that is not kept, as a sentence. */
+  readonly rule: string;
+  /** What to do about it. */
+  readonly proposal: string;
+}
+
+/** Where a cluster falls short, in words. */
+export function concededOf(inventory: Inventory, cluster: Cluster, language: Language): Conceded[] {
   const { rules, proposal } = words[language];
-  const padding = 7;
   return shortfalls(inventory, cluster).map(({ rule }) => {
     const text = cluster.concessions.find((concession) => concession.rule === rule)?.proposal[language];
+    return { rule: rules[rule], proposal: `${proposal} ${text}` };
+  });
+}
+
+function concessions({ inventory, language }: Scope, cluster: Cluster): Block[] {
+  const padding = 7;
+  return concededOf(inventory, cluster, language).map(({ rule, proposal }) => {
     const inner = column([
-      paragraph(rules[rule], { bold: true }, ROOM - 2 * padding),
-      paragraph(`${proposal} ${text}`, {}, ROOM - 2 * padding),
+      paragraph(rule, { bold: true }, ROOM - 2 * padding),
+      paragraph(proposal, {}, ROOM - 2 * padding),
     ]);
     return framed(inner, { width: ROOM, padding, look: "notice" });
   });

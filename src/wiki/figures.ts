@@ -7,7 +7,7 @@ import { drills } from "../twin/drills/drills.ts";
 import { type Spread, spreadOf } from "../twin/drills/report.ts";
 import type { SavedDrills } from "../twin/drills/saved.ts";
 import type { Scope } from "./scope.ts";
-import { heading, shown, table } from "./wikitext.ts";
+import { heading, shown, table, unbroken } from "./wikitext.ts";
 import type { Word } from "./words.ts";
 
 /** All that a publisher knows to have been measured of a stack. */
@@ -71,13 +71,13 @@ function drillRow(scope: Scope, name: string, runs: readonly Run[]): string[] {
     );
   const passed = runs.filter(({ failures }) => failures.length === 0).length;
   return [
-    drills.find((drill) => drill.name === name)?.title[scope.language] ?? name,
-    latest(runs.map((run) => run.began)).slice(0, 10),
-    `${passed} / ${runs.length}`,
-    spreadText(scope, spreadOf(checked.map(({ gap }) => gap))),
-    checked.length > 0 ? `${sum("lost")} / ${sum("acknowledged")}` : "",
-    spreadText(scope, spreadOf(runs.flatMap(({ wholeAfter }) => wholeAfter ?? []))),
-  ].map(shown);
+    shown(drills.find((drill) => drill.name === name)?.title[scope.language] ?? name),
+    unbroken(shown(latest(runs.map((run) => run.began)).slice(0, 10))),
+    shown(`${passed} / ${runs.length}`),
+    shown(spreadText(scope, spreadOf(checked.map(({ gap }) => gap)))),
+    shown(checked.length > 0 ? `${sum("lost")} / ${sum("acknowledged")}` : ""),
+    shown(spreadText(scope, spreadOf(runs.flatMap(({ wholeAfter }) => wholeAfter ?? [])))),
+  ];
 }
 
 /** The drills of a cluster, each as it was done last. All were done in the twin. */
@@ -108,7 +108,7 @@ export function hostFigures(scope: Scope, hosts: readonly string[], { rebuilding
     return [
       scope.to("host", [host]),
       shown(`${scope.say(WHAT[what])}${with_}`),
-      shown(at.slice(0, 10)),
+      unbroken(shown(at.slice(0, 10))),
       shown(number(scope, seconds, 0)),
       shown(scope.say(WHERE[where])),
     ];

@@ -69,7 +69,7 @@ export function hostLines(scope: Scope, plan: HostPlan): string[] {
   return [
     ...properties([
       row("site", scope.site(host)),
-      row("kind", originText(host)),
+      row("kind", originText(scope, host)),
       row("machine", host.failureDomain),
       row("sizes", sizesText(host, scope.language)),
       row("address", [host.address, host.address6 ?? ""].filter(Boolean).join(", ")),

@@ -1,11 +1,11 @@
 /** The page a reader begins at: what the farm is made of, what it costs, and pictures of it. */
-import { warnings } from "../inventory/check-placement.ts";
+import { concededOf } from "../map/quorum.ts";
 import { sizesText } from "../map/words.ts";
 import { costOf } from "../plan/cost.ts";
 import { farmBackups } from "./backups.ts";
 import { shownPicture } from "./pictures.ts";
 import { type Kind, originText, type Scope } from "./scope.ts";
-import { shown, table } from "./wikitext.ts";
+import { shown, table, unbroken } from "./wikitext.ts";
 
 function hosts(scope: Scope): string[] {
   const { hosts } = scope.plan.inventory;
@@ -14,9 +14,9 @@ function hosts(scope: Scope): string[] {
   return table(
     [scope.say("host"), scope.say("site"), scope.say("kind"), scope.say("sizes"), scope.say("price")],
     hosts.map((host) => [
-      scope.to("host", [host.id]),
+      unbroken(scope.to("host", [host.id])),
       shown(scope.site(host)),
-      shown(originText(host)),
+      shown(originText(scope, host)),
       shown(sizesText(host, scope.language)),
       shown(price(host)),
     ]),
@@ -41,7 +41,11 @@ export function overviewLines(scope: Scope): string[] {
     `'''${shown(title[scope.language])}'''`,
     ...scope.part(
       "short",
-      warnings(inventory).map((warning) => `* ${shown(warning)}`),
+      clusters.flatMap((cluster) =>
+        concededOf(inventory, cluster, scope.language).map(
+          ({ rule, proposal }) => `* ${scope.to("cluster", [cluster.id])}: ${shown(`${rule} ${proposal}`)}`,
+        ),
+      ),
     ),
     ...scope.part("hosts", [shownPicture(scope, "topology"), "", ...hosts(scope)]),
     ...scope.part("clusters", [...list("cluster", clusters), "", shownPicture(scope, "quorum")]),

@@ -49,6 +49,16 @@ export class Scope {
   }
 }
 
-/** What kind of machine a host is, in the words of the declaration; of a guest with its number and Proxmox host. */
-export const originText = ({ origin }: Host): string =>
-  origin.kind === "guest" ? `${origin.kind} ${origin.vmid}, ${origin.parent}` : origin.kind;
+const ORIGINS = {
+  dedicated: "dedicated",
+  guest: "guest",
+  vps: "vps",
+  droplet: "droplet",
+  hcloud: "hcloud",
+} as const satisfies Readonly<Record<Host["origin"]["kind"], Word>>;
+
+/** What kind of machine a host is; of a guest with its number and Proxmox host. */
+export function originText(scope: Scope, { origin }: Host): string {
+  const kind = scope.say(ORIGINS[origin.kind]);
+  return origin.kind === "guest" ? `${kind} ${origin.vmid}, ${origin.parent}` : kind;
+}

@@ -9,6 +9,9 @@ export const link = (title: string, label: string): string => `[[${title}|${show
 
 export const heading = (text: string): string => `== ${shown(text)} ==`;
 
+/** A cell of a table whose line is not broken: a date or a name has dashes, at which browsers break. */
+export const unbroken = (cell: string): string => `style="white-space: nowrap" | ${cell}`;
+
 /** A table; cells are markup already. None where it has no rows. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];

@@ -139,6 +139,7 @@ test("a picture is the whole text of a page, an element a line, which other page
   )?.[1];
   assert.equal(svg?.replaceAll(">\n<", "><"), quorumSvg(planOf(prodInventory()), "ru").trim());
   const overview = PAGES.find(({ title }) => title === "Ферма prod")?.section ?? "";
+  assert.match(overview, /связка mariadb\|mariadb\]\].*Пока допущено.*Предложение/);
   const shownThere = [...overview.matchAll(/^\{\{:(.*)\}\}$/gm)].map(([, title]) => title);
   const pictures = PAGES.filter(({ isPicture, language }) => isPicture && language === "ru");
   assert.deepEqual(shownThere.sort(), pictures.map(({ title }) => title).sort());
