@@ -10,7 +10,17 @@ import { studentPassword } from "../../src/machines/training/password.ts";
 import type { Settings } from "../../src/shell/stack.ts";
 import { run } from "../../src/twin/machines/run.ts";
 import { asked } from "./cloud-apis/asked.ts";
-import { bothClouds, declaration, farm, keys, LINUX, previewed, Trial } from "./cloud-apis/engine.ts";
+import {
+  bothClouds,
+  DROPLETS,
+  declaration,
+  farm,
+  keys,
+  LINUX,
+  previewed,
+  realised,
+  Trial,
+} from "./cloud-apis/engine.ts";
 import { WholeProgram } from "./cloud-apis/project.ts";
 
 const withoutEngine: string | false =
@@ -251,3 +261,26 @@ test("the whole program under the real engine previews a farm at both clouds", {
     clouds.close();
   }
 });
+
+const ofBoth = (what: string): string[] => ["a", "b"].map((id) => `${what} do-nyc1-${id}-droplet`);
+
+for (const [stack, clouds] of [
+  ["lab", []],
+  // The stand-in's droplets are in nothing as ours are declared, so taking them over changes them.
+  ["prod", ["create project", "create project-droplets", ...ofBoth("import"), ...ofBoth("update")]],
+] as const)
+  test(`${stack} as it is declared is previewed by the real engine`, { skip: withoutEngine }, async () => {
+    const range = "198.18.114";
+    const apis = await bothClouds(range);
+    const project = new WholeProgram(apis.endpoints);
+    try {
+      const settings = realised(project.settings(stack), range);
+      const there = Object.keys(settings.imports ?? {}).map((id, n) => [id, `${DROPLETS[n]}`]);
+      await project.configure(stack, { ...settings, imports: Object.fromEntries(there) });
+      assert.deepEqual(await previewed(project), clouds);
+      assert.deepEqual([apis.taken(), apis.unknown()], [[], []]);
+    } finally {
+      project.remove();
+      apis.close();
+    }
+  });

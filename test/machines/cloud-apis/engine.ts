@@ -27,30 +27,43 @@ export const farm = (change: (farm: FarmDeclaration, settings: Settings) => void
     change(declared, settings);
   });
 
-/** What that farm is read from, with addresses in `range` and a key that are no examples, which the program refuses. */
+/** Numbers of the droplets that were there before. */
+export const DROPLETS = [42, 44];
+
+/** Settings with what the program takes for examples, and refuses, replaced: IPv4 addresses by some in `range`. */
+export function realised(settings: Settings, range: string): Settings {
+  const text = JSON.stringify(settings)
+    .replace(/\b(203\.0\.113|192\.0\.2)(?=\.)/g, range)
+    .replace(/\b2001:db8:/g, "2001:2:0:");
+  const administrator = { name: "one", languages: ["en"], keys: [`${keys.sshHostKey("one").publicKey} one`] };
+  return { ...JSON.parse(text), administrators: [administrator], masterKey: PREVIEW_MASTER_KEY };
+}
+
+/** What that farm is read from. */
 export function declaration(range: string): [FarmDeclaration, Settings] {
   const read: [FarmDeclaration, Settings][] = [];
   farm((...of) => {
     read.push(structuredClone(of));
   });
   const [declared, settings] = read[0]!;
-  const addresses = Object.entries(settings.addresses as Record<string, string>).map(([id, address]) => [
-    id,
-    address.replace(/^(203\.0\.113|192\.0\.2)(?=\.)/, range),
-  ]);
-  const administrator = { name: "one", languages: ["en"], keys: [`${keys.sshHostKey("one").publicKey} one`] };
-  const own = { addresses: Object.fromEntries(addresses), administrators: [administrator] };
-  return [declared, { ...settings, ...own, masterKey: PREVIEW_MASTER_KEY }];
+  return [declared, realised(settings, range)];
 }
 
 /**
- * Begins both clouds. Addresses that end with 61, 63, 65 and 66 are bought; a droplet 42 and a server 43 were there before the
+ * Begins both clouds. Addresses that end with 61, 63, 65 and 66 are bought; two droplets and a server 43 were there before the
  * farm, in nothing as we declare them, and with what others have put around them.
  */
 export async function bothClouds(range: string) {
+  const there = {
+    name: "opplet",
+    region: "nyc3",
+    size: "s-2vcpu-2gb",
+    image: "ubuntu-22-04-x64",
+    tags: ["web"],
+  };
   const ocean = await digitalOcean(
     [`${range}.61`, `${range}.65`],
-    [[42, { name: "opplet", region: "nyc3", size: "s-2vcpu-2gb", image: "ubuntu-22-04-x64", tags: ["web"] }]],
+    DROPLETS.map((id) => [id, there]),
   );
   const theirs = { name: "opplet", location: "nbg1", server_type: "cx33", image: "debian-12" };
   const around = {

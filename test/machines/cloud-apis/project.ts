@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import type { FarmDeclaration, Inventory } from "../../../src/inventory/schema.ts";
 import type { Settings } from "../../../src/shell/stack.ts";
 import { type Result, run } from "../../../src/twin/machines/run.ts";
@@ -82,8 +82,22 @@ export class WholeProgram extends Project {
   /** Declares a farm and makes its stack, with settings that are no secrets. */
   async declare(stack: string, farm: FarmDeclaration, settings: Settings): Promise<void> {
     declare(this.dir, stack, JSON.stringify(farm));
+    await this.configure(stack, settings);
+  }
+
+  /** The settings under `farms:` that lie in the repository for a stack. */
+  settings(stack: string): Settings {
+    const { config } = parse(readFileSync(this.#path(stack), "utf8")) as { config: Settings };
+    return Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [key.replace("farms:", ""), value]),
+    );
+  }
+
+  /** Makes a stack with these settings and no others. */
+  async configure(stack: string, settings: Settings): Promise<void> {
+    rmSync(this.#path(stack), { force: true });
     await this.pulumi("stack", "init", stack);
-    const path = join(this.dir, `Pulumi.${stack}.yaml`);
+    const path = this.#path(stack);
     const config = Object.fromEntries(
       Object.entries(settings).map(([key, value]) => [`farms:${key}`, value]),
     );
@@ -91,4 +105,6 @@ export class WholeProgram extends Project {
     const text = stringify({ config }, { defaultStringType: "QUOTE_DOUBLE" });
     writeFileSync(path, readFileSync(path, "utf8") + text);
   }
+
+  readonly #path = (stack: string): string => join(this.dir, `Pulumi.${stack}.yaml`);
 }
