@@ -26,12 +26,16 @@ command -v python3 >/dev/null || { apt-get -q update && apt-get -qy install --no
 exec python3 -c '${source(INSTALLER)}'`;
 
 /** The input of INSTALL_AGENT for a host: the agent and the host's secrets, and so a secret itself. */
-export const agentAndSecrets = (plan: HostPlan, keys: Keys): string =>
-  `${agentText}#! secrets\n${secretsFor(plan, keys)}`;
+export const agentAndSecrets = (plan: HostPlan, keys: Keys, given: GivenSecrets = {}): string =>
+  `${agentText}#! secrets\n${secretsFor(plan, keys, given)}`;
+
+/** Secrets by name that derive from no key alone: what somebody else made has its part in them. */
+export type GivenSecrets = Readonly<Record<string, string>>;
 
 /** A host's secrets as `farm-agent secrets` takes them on stdin: JSON, and a secret itself. */
-export function secretsFor({ host, secrets }: HostPlan, keys: Keys): string {
+export function secretsFor({ host, secrets }: HostPlan, keys: Keys, given: GivenSecrets = {}): string {
   const each = <T>(value: (name: string) => T) =>
     Object.fromEntries(secrets.map((name) => [name, value(name)]));
-  return JSON.stringify({ host: host.id, secrets: each(keys.secret), generations: each(keys.generation) });
+  const values = each((name) => given[name] ?? keys.secret(name));
+  return JSON.stringify({ host: host.id, secrets: values, generations: each(keys.generation) });
 }

@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Keys } from "../plan/keys.ts";
 import type { HostPlan } from "../plan/plan.ts";
-import { AGENT, agentAndSecrets, INSTALL_AGENT } from "./agent.ts";
+import { AGENT, agentAndSecrets, type GivenSecrets, INSTALL_AGENT } from "./agent.ts";
 import type { Connection } from "./connection.ts";
 
 /** How long a machine may take from its making until SSH answers. */
@@ -35,6 +35,8 @@ export interface FarmHostArgs {
   readonly connection: Connection<pulumi.Output<string>>;
   /** What must be there before the host can be reached, such as the guest itself. */
   readonly machine?: pulumi.Resource;
+  /** Secrets that are known when other resources are there; the host's own among them are handed to it. */
+  readonly given?: pulumi.Output<GivenSecrets>;
   /** Commit of the program that made this bundle, for the host's history. */
   readonly commit: string;
   /** Whether a host that had a life before the farm may be taken over. */
@@ -84,7 +86,9 @@ export class FarmHost extends pulumi.ComponentResource {
       {
         // Dials until the machine answers.
         connection: { ...connection, dialErrorLimit: -1 },
-        stdin: pulumi.secret(agentAndSecrets(plan, args.keys)),
+        stdin: pulumi.secret(
+          (args.given ?? pulumi.output({})).apply((given) => agentAndSecrets(plan, args.keys, given)),
+        ),
         logging: "none",
       },
       { customTimeouts: { create: REACHABLE_WITHIN, update: REACHABLE_WITHIN } },

@@ -2,6 +2,7 @@
 import { checkDns } from "../dns/checks.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkClouds } from "./check-clouds.ts";
+import { checkConnectors } from "./check-connectors.ts";
 import { checkDatabases } from "./check-databases.ts";
 import { checkGuestNetworks } from "./check-guest-networks.ts";
 import { checkHosts } from "./check-hosts.ts";
@@ -108,6 +109,7 @@ export function findProblems(inventory: Inventory, config: StackConfig): string[
     ...checkDatabases(inventory),
     ...checkApplications(inventory),
     ...checkDns(inventory),
+    ...checkConnectors(inventory),
     ...checkTrainings(inventory),
   ];
 }

@@ -147,6 +147,16 @@ type DeclaredEdge = z.input<typeof edgeSchema>;
 export const edgeHosts = ({ edge }: { readonly edge?: DeclaredEdge | undefined }): readonly string[] =>
   edge?.kind === "hosts" ? edge.hosts : [];
 
+/** Hosts that open Cloudflare's tunnel, in the order of names: all that serve an application, where Cloudflare is the edge. */
+export const connectorHosts = ({
+  edge,
+  applications,
+}: {
+  readonly edge: DeclaredEdge;
+  readonly applications: readonly { readonly nodes: readonly string[] }[];
+}): readonly string[] =>
+  edge.kind === "cloudflare" ? [...new Set(applications.flatMap(({ nodes }) => nodes))].sort() : [];
+
 /** Our own hosts that answer for our zones; none where somebody else does. */
 export const nameServers = ({ edge }: { readonly edge?: DeclaredEdge | undefined }): readonly string[] =>
   (edge?.kind === "hosts" && edge.nameservers) || [];

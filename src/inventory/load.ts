@@ -156,6 +156,7 @@ function read(stack: string, declaration: FarmDeclaration, config: unknown): Unc
     adopt: settings.adopt,
     imports: settings.imports,
     cloudflare: settings.cloudflare,
+    cloudflared: settings.cloudflared,
     trainings: Object.entries(settings.training).map(([name, training]) => ({ name, ...training })),
   };
   return { inventory, settings };

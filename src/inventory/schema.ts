@@ -173,6 +173,9 @@ export const farmSchema = z.strictObject({
     .default({}),
 });
 
+/** Cloudflare's own (pkg.cloudflare.com, "Debian"). */
+export const CLOUDFLARED_REPOSITORY = "https://pkg.cloudflare.com/cloudflared";
+
 const WHICH_NUMBER = "write the number that the provider has for it";
 
 /** What differs from stack to stack and is no business of the declaration. */
@@ -215,6 +218,17 @@ export const configSchema = z.strictObject({
       zones: z.record(hostname, cloudflareId).default({}),
       /** Records that are there already and are taken over instead of made, by the names that `farm dns` has for them. */
       records: z.record(z.string(), cloudflareId).default({}),
+    })
+    .optional(),
+  /** Where the connectors' program comes from, where Cloudflare is the edge. */
+  cloudflared: z
+    .strictObject({
+      /** The public key by which its packages are known, armoured. */
+      key: z.string(),
+      /** An apt repository with suite "any" and component "main": Cloudflare's own, or a mirror. */
+      repository: z
+        .url("write its address such as http://10.0.0.5/cloudflared")
+        .default(CLOUDFLARED_REPOSITORY),
     })
     .optional(),
   /** Machines that are there for a training, by its name. */
@@ -264,5 +278,6 @@ export interface Inventory extends Omit<Farm, "hosts"> {
   readonly adopt: readonly string[];
   readonly imports: Readonly<Record<string, string>>;
   readonly cloudflare: StackConfig["cloudflare"];
+  readonly cloudflared: StackConfig["cloudflared"];
   readonly trainings: readonly Training[];
 }

@@ -6,11 +6,12 @@ import { passwordOf } from "../clusters/password.ts";
 import { AGENT } from "../host/agent.ts";
 import type { Contribution } from "../host/state.ts";
 import { databasesOf, partsOf } from "../inventory/clusters.ts";
-import { edgeHosts, nameServers } from "../inventory/domains.ts";
+import { connectorHosts, edgeHosts, nameServers } from "../inventory/domains.ts";
 import { isHypervisor } from "../inventory/machines.ts";
 import type { Application, Cluster } from "../inventory/schema.ts";
 import { applicationNode } from "../roles/application-node.ts";
 import { base } from "../roles/base.ts";
+import { connector } from "../roles/connector.ts";
 import { databaseProxy } from "../roles/database-proxy.ts";
 import { edge } from "../roles/edge.ts";
 import { guestNetwork } from "../roles/guest-network.ts";
@@ -96,6 +97,7 @@ export function contributionsOf(context: RoleContext, turns: Turns): Contributio
     ...(applications.length > 0 ? [web(context)] : []),
     ...applications.flatMap((a) => [applicationRoles[a.software](context, a), applicationNode(context, a)]),
     ...(edgeHosts(inventory).includes(host.id) ? [edge(context)] : []),
+    ...(connectorHosts(inventory).includes(host.id) ? [connector(context)] : []),
     ...(nameServers(inventory).includes(host.id) ? [nameServer(context)] : []),
   ];
 }

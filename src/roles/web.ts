@@ -1,7 +1,7 @@
 /** nginx, and PHP where it is needed, on a host that serves applications: closed by default, opened site by site. */
 import { file, unit } from "../host/entries.ts";
 import type { Contribution, FileState } from "../host/state.ts";
-import { edgeHosts } from "../inventory/domains.ts";
+import { connectorHosts, edgeHosts } from "../inventory/domains.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import type { HostRole, RoleContext } from "./role.ts";
@@ -11,7 +11,7 @@ const ROLE = "web";
 const NGINX = "/etc/nginx/nginx.conf";
 const LISTEN = "/etc/nginx/farm/00-default.conf";
 
-/** Port on which a host's nginx answers the edges, on its mesh address only. */
+/** Port on which a host's nginx answers the edges or connectors, on its mesh address and loopback. */
 export const WEB_PORT = 80;
 
 /**
@@ -21,14 +21,16 @@ export const WEB_PORT = 80;
 const VALIDATE_NGINX =
   "unshare --net sh -c 'sysctl -qw net.ipv4.ip_nonlocal_bind=1 && nginx -tq -c %d/etc/nginx/nginx.conf'";
 
-/** Addresses on which every site listens: the mesh for the edges, loopback for local questions. */
+/** Addresses on which every site listens: the mesh for edges and others' connectors, loopback for its own and local questions. */
 const listenLines = (context: RoleContext, flag = ""): string =>
   [context.host.mesh, "127.0.0.1"].map((address) => `  listen ${address}:${WEB_PORT}${flag};`).join("\n");
 
-/** Edges name the client's address in X-Forwarded-For; nobody else is believed. */
-function nginxConfig({ inventory }: RoleContext): string {
-  const edges = edgeHosts(inventory)
-    .map((id) => `\n  set_real_ip_from ${hostOf(inventory, id).mesh};`)
+/** Edges and connectors name the client's address in X-Forwarded-For; nobody else is believed. */
+function nginxConfig({ inventory, host }: RoleContext): string {
+  const callers = [...edgeHosts(inventory), ...connectorHosts(inventory)];
+  const edges = callers
+    .map((id) => (id === host.id ? "127.0.0.1" : hostOf(inventory, id).mesh))
+    .map((address) => `\n  set_real_ip_from ${address};`)
     .sort();
   return `# Debian's sites-enabled and conf.d are not included: only what the farm declares is served.
 user www-data;

@@ -1,5 +1,6 @@
 /** The hosts of a plan as resources, and the order between them. */
 import type * as pulumi from "@pulumi/pulumi";
+import type { GivenSecrets } from "../host/agent.ts";
 import { FarmHost } from "../host/component.ts";
 import { type Connection, connectionTo } from "../host/connection.ts";
 import { HostKeyTurn } from "../host/host-key.ts";
@@ -18,6 +19,8 @@ type PrivateKey = pulumi.Output<string> | undefined;
 
 /** What is known of the hosts before the run. */
 interface Known extends RunRecord {
+  /** Secrets of hosts that are known when other resources are there, by name. */
+  readonly given?: pulumi.Output<GivenSecrets> | undefined;
   /** Hosts that can be reached whatever the run does to their machines. */
   readonly reachable: ReadonlySet<string>;
 }
@@ -52,6 +55,7 @@ class Registration {
 
   /** Registers a host until its bundle is found good; `machine` has to be there before it can be reached. */
   prepare({ id }: Host, machine?: pulumi.Resource): void {
+    const { given } = this.#known;
     const component = new FarmHost(id, {
       plan: hostPlan(this.#plan, id),
       keys: this.#keys,
@@ -59,6 +63,7 @@ class Registration {
       adopt: this.#plan.inventory.adopt.includes(id),
       commit: this.#known.applied[id]?.commit ?? "unknown",
       ...(machine ? { machine } : {}),
+      ...(given ? { given } : {}),
     });
     this.hosts.set(id, component);
   }

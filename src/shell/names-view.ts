@@ -2,7 +2,7 @@
 import { targetOf } from "../dns/edge.ts";
 import { whereRegistered } from "../dns/plan.ts";
 import { type DnsRecord, type Zone, zoneFileLine } from "../dns/record.ts";
-import { edgeHosts } from "../inventory/domains.ts";
+import { connectorHosts, edgeHosts } from "../inventory/domains.ts";
 import type { Inventory } from "../inventory/schema.ts";
 import type { Plan } from "../plan/plan.ts";
 
@@ -40,7 +40,7 @@ const redirectLines = (inventory: Inventory): string[] =>
 function headLines({ inventory, dns }: Plan): string[] {
   const edge =
     inventory.edge.kind === "cloudflare"
-      ? "Cloudflare, whose tunnel no host opens yet"
+      ? `Cloudflare, by a tunnel that ${connectorHosts(inventory).join(", ") || "nobody"} opens`
       : edgeHosts(inventory).join(", ") || "nothing yet";
   return [
     `  users come in by ${edge}`,

@@ -3,8 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { ApplicationService } from "../apps/application.ts";
 import { DatabaseCluster } from "../clusters/component.ts";
 import type { NamesOutputs } from "../dns/cloudflare/register.ts";
+import { TUNNEL_SECRET } from "../dns/cloudflare/secret.ts";
+import type { CloudflareTunnel } from "../dns/cloudflare/tunnel.ts";
 import { delegations } from "../dns/name-servers.ts";
 import { whereRegistered } from "../dns/plan.ts";
+import type { GivenSecrets } from "../host/agent.ts";
 import type { FarmHost } from "../host/component.ts";
 import { warnings } from "../inventory/check-placement.ts";
 import { dataHostsOf, partsOf } from "../inventory/clusters.ts";
@@ -14,6 +17,7 @@ import { type Cost, costOf } from "../plan/cost.ts";
 import { deriveKeys, type Keys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
 import { presentCommit } from "./commit.ts";
+import { FarmError } from "./errors.ts";
 import {
   type AppliedHosts,
   appliedBy,
@@ -75,12 +79,30 @@ async function namesOf(
   plan: Plan,
   keys: Keys,
   hosts: ReadonlyMap<string, FarmHost>,
+  tunnel: CloudflareTunnel | undefined,
 ): Promise<Outputs["names"]> {
   const { cloudflare } = plan.inventory;
   const registered = whereRegistered(plan.inventory);
   if (cloudflare === undefined) return { registered, zones: delegations(plan.inventory, keys) };
   const { registerNames } = await import("../dns/cloudflare/register.ts");
-  return { registered, ...registerNames(plan, cloudflare, keys, hosts) };
+  return { registered, ...registerNames(plan, cloudflare, hosts, tunnel) };
+}
+
+/**
+ * Registers the tunnel by which Cloudflare reaches our nodes. Throws a FarmError (exit code 2) where Cloudflare is the edge, and
+ * the stack does not say at which account: connectors would have nothing to open.
+ */
+async function tunnelOf(plan: Plan, keys: Keys): Promise<CloudflareTunnel | undefined> {
+  if (plan.dns.cloudflare === undefined) return undefined;
+  const { cloudflare, stack } = plan.inventory;
+  if (cloudflare === undefined)
+    throw new FarmError(
+      `stacks/${stack}.ts: edge is Cloudflare, and Pulumi.${stack}.yaml names no account there, so there is no tunnel to open`,
+      "write it: pulumi config set --path farms:cloudflare.account ACCOUNT (and pulumi config set --secret cloudflare:apiToken)",
+      2,
+    );
+  const { registerTunnel } = await import("../dns/cloudflare/register.ts");
+  return registerTunnel(plan, cloudflare, keys);
 }
 
 /**
@@ -108,8 +130,10 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     hostKeys: shownBy(wanted, former.hostKeys),
   };
   const privateKey = shell.privateKey === undefined ? undefined : pulumi.secret(shell.privateKey);
+  const tunnel = await tunnelOf(plan, keys);
   const hosts = registerHosts(plan, keys, privateKey, {
     ...run,
+    given: tunnel?.token.apply((token): GivenSecrets => ({ [TUNNEL_SECRET]: token })),
     reachable: reachableBefore(former, wanted),
   });
   const ends = [...registerAfterwards(plan, hosts), ...[...hosts.values()].map((host) => host.settled)];
@@ -142,7 +166,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
-    names: await namesOf(plan, keys, hosts),
+    names: await namesOf(plan, keys, hosts, tunnel),
     cost: costOf(inventory),
     handOuts: Object.fromEntries(
       inventory.trainings.map((training) => [

@@ -5,6 +5,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import type { FarmHost } from "../../host/component.ts";
+import { connectorHosts } from "../../inventory/domains.ts";
 import type { Inventory } from "../../inventory/schema.ts";
 import type { Keys } from "../../plan/keys.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -19,17 +20,23 @@ export interface NamesOutputs {
   readonly tunnel?: pulumi.Output<string>;
 }
 
-/** Registers zones and, where Cloudflare is the edge, the tunnel. Names lead to a host when that is confirmed. */
+type Cloudflare = NonNullable<Inventory["cloudflare"]>;
+
+/** Registers the tunnel, where Cloudflare is the edge. The hosts that open it need its token: it comes before them. */
+export const registerTunnel = (
+  { inventory, dns }: Plan,
+  { account }: Cloudflare,
+  keys: Keys,
+): CloudflareTunnel | undefined =>
+  dns.cloudflare && new CloudflareTunnel("edge", { inventory, account, keys, access: dns.cloudflare.access });
+
+/** Registers zones. Names lead to a host when that is confirmed, and to the tunnel when all that open it are. */
 export function registerNames(
   { inventory, dns }: Plan,
-  cloudflare: NonNullable<Inventory["cloudflare"]>,
-  keys: Keys,
+  cloudflare: Cloudflare,
   hosts: ReadonlyMap<string, FarmHost>,
+  tunnel: CloudflareTunnel | undefined,
 ): NamesOutputs {
-  const { account } = cloudflare;
-  const tunnel = dns.cloudflare
-    ? new CloudflareTunnel("edge", { inventory, account, keys, access: dns.cloudflare.access })
-    : undefined;
   const ready = (host: string): pulumi.Resource[] => {
     const found = hosts.get(host);
     return found ? [found.confirmed] : [];
@@ -41,7 +48,7 @@ export function registerNames(
       cloudflare,
       rules,
       ready,
-      tunnelTarget: tunnel?.target,
+      tunnel: tunnel && { target: tunnel.target, ready: connectorHosts(inventory).flatMap(ready) },
     });
     return [zone.name, { ...(nameServers && { nameServers }), ...(ds && { ds }) }] as const;
   });

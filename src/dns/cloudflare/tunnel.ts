@@ -7,6 +7,7 @@ import type { Inventory } from "../../inventory/schema.ts";
 import type { Keys } from "../../plan/keys.ts";
 import { edgeNames, ORIGIN } from "../edge.ts";
 import type { AccessRule } from "../rules.ts";
+import { TUNNEL_SECRET, tunnelToken } from "./secret.ts";
 
 export interface CloudflareTunnelArgs {
   readonly inventory: Inventory;
@@ -18,9 +19,6 @@ export interface CloudflareTunnelArgs {
 /** How long somebody who has been let in is not asked again: a working day. */
 const SESSION = "10h";
 
-/** Under which name the tunnel's secret derives; the connectors have the same. */
-export const TUNNEL_SECRET = "tunnel/edge";
-
 /**
  * The tunnel by which Cloudflare reaches our nodes, with the names that it may ask for, and the applications before which it
  * asks who somebody is. Connectors open it from inside: no port of a node is open to the world.
@@ -29,11 +27,14 @@ export class CloudflareTunnel extends pulumi.ComponentResource {
   readonly tunnelId: pulumi.Output<string>;
   /** Where names lead that are to come through it. */
   readonly target: pulumi.Output<string>;
+  /** By which connectors open it, a secret. */
+  readonly token: pulumi.Output<string>;
 
   constructor(name: string, args: CloudflareTunnelArgs, options?: pulumi.ComponentResourceOptions) {
     super("farms:dns:Tunnel", name, {}, options);
     const { inventory, account: accountId, keys } = args;
-    const tunnelSecret = pulumi.secret(keys.secret(TUNNEL_SECRET));
+    const secret = keys.secret(TUNNEL_SECRET);
+    const tunnelSecret = pulumi.secret(secret);
     const tunnel = new ZeroTrustTunnelCloudflared(
       name,
       { accountId, name: `farms-${inventory.stack}`, configSrc: "cloudflare", tunnelSecret },
@@ -58,6 +59,9 @@ export class CloudflareTunnel extends pulumi.ComponentResource {
     );
     this.#access(args);
     this.tunnelId = tunnel.id;
+    this.token = pulumi.secret(
+      tunnel.id.apply((tunnelId) => tunnelToken({ account: accountId, tunnelId, secret })),
+    );
     this.target = pulumi.interpolate`${tunnel.id}.cfargotunnel.com`;
     this.registerOutputs({ tunnelId: this.tunnelId });
   }

@@ -14,8 +14,8 @@ export interface CloudflareZoneArgs {
   readonly cloudflare: NonNullable<Inventory["cloudflare"]>;
   /** Rules before our applications, where Cloudflare is the edge and this stack keeps the zone. */
   readonly rules: ZoneRules | undefined;
-  /** Where proxied names lead, where Cloudflare is the edge. */
-  readonly tunnelTarget: pulumi.Output<string> | undefined;
+  /** Where proxied names lead, where Cloudflare is the edge, and what has to be there before they do. */
+  readonly tunnel: { readonly target: pulumi.Output<string>; readonly ready: pulumi.Resource[] } | undefined;
   /** What has to be there before a name leads to a host. */
   readonly ready: (host: string) => pulumi.Resource[];
 }
@@ -88,20 +88,21 @@ export class CloudflareZone extends pulumi.ComponentResource {
   }
 
   #records(
-    { zone, cloudflare: { zones, records }, tunnelTarget, ready }: CloudflareZoneArgs,
+    { zone, cloudflare: { zones, records }, tunnel, ready }: CloudflareZoneArgs,
     zoneId: pulumi.Output<string>,
   ): void {
     for (const record of zone.records) {
       const id = recordId(record);
       const number = records[id];
       const args = recordArgs(record);
-      const content = tunnelTarget && record.content === TUNNEL_TARGET ? { content: tunnelTarget } : {};
+      const through = record.content === TUNNEL_TARGET ? tunnel : undefined;
+      const content = through ? { content: through.target } : {};
       new DnsRecord(
         id,
         { ...args, ...content, zoneId },
         {
           parent: this,
-          dependsOn: record.host === undefined ? [] : ready(record.host),
+          dependsOn: record.host === undefined ? (through?.ready ?? []) : ready(record.host),
           ...(number === undefined ? {} : { import: `${zones[zone.name]}/${number}` }),
         },
       );

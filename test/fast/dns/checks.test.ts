@@ -1,10 +1,10 @@
 /** What is refused of names, and in which words. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import test from "node:test";
+import test, { describe } from "node:test";
 import { prodInventory } from "../farms.ts";
 import { refusal } from "../refusal.ts";
-import { ACCOUNT, type Change, domain } from "./farm.ts";
+import { ACCOUNT, behindCloudflare, type Change, domain, MIRROR } from "./farm.ts";
 
 const extra =
   (name: string, ...extras: object[]): Change =>
@@ -328,8 +328,7 @@ test("good contents of every type stand together", () => {
 });
 
 test("at the apex Cloudflare flattens a CNAME, also beside mail", () => {
-  prodInventory((farm) => {
-    farm.edge = { kind: "cloudflare" };
+  behindCloudflare((farm) => {
     domain(farm, "opplet.net").extras = [];
     farm.applications![0]!.hostnames = ["opplet.net"];
   });
@@ -363,4 +362,55 @@ test("a domain's mistakes are told with those of the rest, all at once", () => {
   }, prodInventory);
   assert.match(text, /application pravka has a node "nobody"/);
   assert.match(text, /mail server mail\.cnmcyber\.com is on "nobody"/);
+});
+
+describe("refused, of an edge that is Cloudflare's:", () => {
+  const nobodyServes: Change = (farm) => {
+    farm.applications = [];
+    farm.redirects = [{ from: "www.opplet.net", to: "https://opplet.net", status: 301 }];
+  };
+  const cases: [string, Change, RegExp][] = [
+    [
+      "packages of whom nobody has named a key",
+      (_, settings) => {
+        delete settings.cloudflared;
+      },
+      /edge is Cloudflare, and the key of its packages is missing, from which the nodes get cloudflared; write it: pulumi config set --path farms:cloudflared\.key/,
+    ],
+    [
+      "a key that is none",
+      (_, settings) => {
+        settings.cloudflared = { key: MIRROR.key.replace("mDME", "AAAA") };
+      },
+      /farms:cloudflared\.key is no public OpenPGP key; write all of it/,
+    ],
+    [
+      "another's key for Cloudflare's own repository",
+      (_, settings) => {
+        settings.cloudflared = { key: MIRROR.key };
+      },
+      new RegExp(`farms:cloudflared\\.key is ${MIRROR.fingerprint}, and Cloudflare's is CC94B39C77AE7342`),
+    ],
+    [
+      "a repository that is no address",
+      (_, settings) => {
+        settings.cloudflared = { key: MIRROR.key, repository: "mirror" };
+      },
+      /cloudflared\.repository: write its address such as http:\/\/10\.0\.0\.5\/cloudflared/,
+    ],
+    [
+      "nobody to ask for Cloudflare's names",
+      (_, settings) => {
+        settings.nameservers = [];
+      },
+      /the nodes find by name, and they may ask nobody; write whom: pulumi config set --path 'farms:nameservers\[0\]'/,
+    ],
+    [
+      "names without a host that opens the tunnel",
+      nobodyServes,
+      /no host serves an application, so nobody opens the tunnel to which www\.opplet\.net, mta-sts\.cnmcyber\.com would lead; declare an application/,
+    ],
+  ];
+  for (const [what, change, message] of cases)
+    test(what, () => assert.match(refusal(change, behindCloudflare), message));
 });

@@ -1,8 +1,9 @@
 /** Names at Cloudflare, as its provider is asked for them. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { registerNames } from "../../../src/dns/cloudflare/register.ts";
-import { TUNNEL_SECRET } from "../../../src/dns/cloudflare/tunnel.ts";
+import { registerNames, registerTunnel } from "../../../src/dns/cloudflare/register.ts";
+import { TUNNEL_SECRET } from "../../../src/dns/cloudflare/secret.ts";
+import type { GivenSecrets } from "../../../src/host/agent.ts";
 import type { Inventory } from "../../../src/inventory/schema.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
 import { registerHosts } from "../../../src/shell/hosts.ts";
@@ -22,8 +23,10 @@ const register = (inventory: Inventory, withHosts = false): Promise<Run> =>
     const plan = planOf(inventory);
     const reachable = new Set(inventory.hosts.map(({ id }) => id));
     const known = { applied: {}, hostKeys: {}, reachable };
-    const hosts = withHosts ? registerHosts(plan, keys, undefined, known) : new Map();
-    return { names: registerNames(plan, inventory.cloudflare!, keys, hosts) };
+    const tunnel = registerTunnel(plan, inventory.cloudflare!, keys);
+    const given = tunnel?.token.apply((token): GivenSecrets => ({ [TUNNEL_SECRET]: token }));
+    const hosts = withHosts ? registerHosts(plan, keys, undefined, { ...known, given }) : new Map();
+    return { names: registerNames(plan, inventory.cloudflare!, hosts, tunnel) };
   });
 
 const inventory = behindCloudflare();
@@ -145,6 +148,23 @@ test("nobody comes to a proxied name by old TLS or without, and the origin has t
     ssl: "strict",
     always_use_https: "on",
   });
+});
+
+test("the nodes are handed the token of the tunnel, as a secret, and names lead there when they all have it", async () => {
+  const all = await register(behindCloudflare(), true);
+  const tunnel = all.of(type("ZeroTrustTunnelCloudflared"), "edge");
+  const record = all.of(RECORD, "pravka.opplet.net/CNAME");
+  for (const node of ["contabo-de1", "web1", "web2"]) {
+    const agent = all.of("command:remote:Command", `${node}-agent`);
+    assert(agent.begun > tunnel.done);
+    const { secrets } = JSON.parse(secret(agent.inputs.stdin).split("#! secrets\n")[1] ?? "");
+    const token = JSON.parse(Buffer.from(secrets[TUNNEL_SECRET], "base64").toString());
+    assert.equal(token.t, numberOf(all, type("ZeroTrustTunnelCloudflared"), "edge"));
+    assert.equal(token.s, secret(tunnel.inputs.tunnelSecret));
+    assert(record.begun > all.of("command:remote:Command", `${node}-confirm`).done);
+  }
+  const other = secret(all.of("command:remote:Command", "db1-agent").inputs.stdin);
+  assert(!other.includes(TUNNEL_SECRET));
 });
 
 test("redirects, caches and limits are one ruleset for each phase", () => {

@@ -10,11 +10,29 @@ export type Change = (farm: FarmDeclaration, settings: Settings) => void;
 export const ACCOUNT = "a".repeat(32);
 export const OPPLET = "b".repeat(32);
 
+/** A mirror of packages within our network, and a key that was made for this. */
+export const MIRROR = {
+  repository: "http://10.9.0.5:8080/cloudflared",
+  fingerprint: "95D956E63C0BB13C44AB12AA213AD7258201B67B",
+  key: `-----BEGIN PGP PUBLIC KEY BLOCK-----
+
+mDMEawkLvBYJKwYBBAHaRw8BAQdAnbpYrH08Ty/vgBEkADtZfSSpalYDNvgNJXIl
+IBu0qaa0Em1pcnJvciBvZiBwYWNrYWdlc4iQBBMWCAA4FiEEldlW5jwLsTxEqxKq
+ITrXJYIBtnsFAmsJC7wCGwMFCwkIBwIGFQoJCAsCBBYCAwECHgECF4AACgkQITrX
+JYIBtnuETQD/VvMyezW173+Cr5xrlITThj9/x7Sqng3eAnpxGmY0HC4BAI3K0vdE
+sL0LBmkyNGcmb7KV4vZfPj8Ee6DcO6gTaJEJ
+=hple
+-----END PGP PUBLIC KEY BLOCK-----
+`,
+};
+
 /** Behind Cloudflare: opplet.net is there already, the other zones are made. */
 export const behindCloudflare = (change: Change = () => {}): Inventory =>
   prodInventory((farm, settings) => {
     farm.edge = { kind: "cloudflare" };
     settings.cloudflare = { account: ACCOUNT, zones: { "opplet.net": OPPLET } };
+    settings.cloudflared = { repository: MIRROR.repository, key: MIRROR.key };
+    settings.nameservers = ["10.9.0.2"];
     (settings.administrators as { email?: string }[])[0]!.email = "anna@opplet.net";
     change(farm, settings);
   });

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { registerNames } from "../../../src/dns/cloudflare/register.ts";
+import { registerNames, registerTunnel } from "../../../src/dns/cloudflare/register.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
 import type { SshPool } from "../../../src/shell/ssh.ts";
 import { runProgram } from "../../../src/twin/engine/engine.ts";
@@ -26,7 +26,12 @@ test("names behind Cloudflare are written down by the twin", async (t) => {
     {} as SshPool,
     () => {},
     async (): Promise<Properties> => ({
-      names: registerNames(plan, inventory.cloudflare!, keys, new Map()),
+      names: registerNames(
+        plan,
+        inventory.cloudflare!,
+        new Map(),
+        registerTunnel(plan, inventory.cloudflare!, keys),
+      ),
     }),
   );
   const records = plan.dns.zones.flatMap((zone) => zone.records);

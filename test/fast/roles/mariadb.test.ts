@@ -58,6 +58,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     nameservers: [],
     adopt: [],
     imports: {},
+    cloudflared: undefined,
     cloudflare: undefined,
     mailServers: [],
     redirects: [],

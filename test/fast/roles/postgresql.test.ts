@@ -79,6 +79,7 @@ const inventory: Inventory = {
   nameservers: [],
   adopt: [],
   imports: {},
+  cloudflared: undefined,
   cloudflare: undefined,
   mailServers: [],
   redirects: [],
