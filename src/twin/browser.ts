@@ -6,10 +6,11 @@ import { edgeHosts } from "../inventory/domains.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Application } from "../inventory/schema.ts";
 import { FarmError } from "../shell/errors.ts";
+import { usersAddresses } from "./edge/start.ts";
 import type { TwinFarm } from "./farm.ts";
 import { killGroup, startDetached } from "./machines/cgroup.ts";
 import { stackLayout } from "./machines/layout.ts";
-import { inNamespace } from "./machines/network.ts";
+import { inNamespace, openRange } from "./machines/network.ts";
 import { run, waitUntil } from "./machines/run.ts";
 
 export interface Address {
@@ -73,12 +74,19 @@ export async function refuseBusyPorts(farm: TwinFarm, port: number): Promise<voi
   }
 }
 
+/** Where users come in: the first edge host, or what stands in for Cloudflare's. */
+function wayIn({ inventory, stack }: TwinFarm): string | undefined {
+  if (inventory.edge.kind === "cloudflare") return usersAddresses(openRange(stack) ?? "").at(0);
+  const [edge] = edgeHosts(inventory);
+  return edge === undefined ? undefined : hostOf(inventory, edge).address;
+}
+
 /**
  * Opens the ports, which refuseBusyPorts() has found free. Nothing but 127.0.0.1 is listened on, and nothing but
- * the first edge host's web port can be reached through it.
+ * the edge's web port can be reached through it.
  */
 export async function openBrowserPorts(farm: TwinFarm, port: number): Promise<Address[]> {
-  const [edge] = edgeHosts(farm.inventory);
+  const edge = wayIn(farm);
   if (edge === undefined) return [];
   const addresses = browserAddresses(farm, port);
   const dir = join(stackLayout(farm.stack).run, "browser");
@@ -88,11 +96,7 @@ export async function openBrowserPorts(farm: TwinFarm, port: number): Promise<Ad
   rmSync(socket, { force: true });
   writeFileSync(config, configuration(addresses, socket));
   const log = join(dir, "log");
-  const relay = [
-    "socat",
-    `UNIX-LISTEN:${socket},fork,mode=0600`,
-    `TCP:${hostOf(farm.inventory, edge).address}:80`,
-  ];
+  const relay = ["socat", `UNIX-LISTEN:${socket},fork,mode=0600`, `TCP:${edge}:80`];
   startDetached(relayGroup(farm.stack), inNamespace(farm.stack, relay), log);
   startDetached(group(farm.stack), ["haproxy", "-db", "-f", config], log);
   const first = addresses[0];

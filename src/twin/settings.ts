@@ -1,10 +1,13 @@
 /** The twin's own stack configuration: all in which it may differ from the real stack. */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { writeWhole } from "../shell/files.ts";
 import { declarationOf, readSettings, type Settings } from "../shell/stack.ts";
+import { REPOSITORY_PORT } from "./edge/places.ts";
+import { packagesKey } from "./edge/repository.ts";
+import { numberOf } from "./engine/cloud-ids.ts";
 import { stackLayout } from "./machines/layout.ts";
 import { address6Of, controllerAddress } from "./machines/network.ts";
 import { PROXY_PORT } from "./machines/packages.ts";
@@ -45,9 +48,13 @@ function address6(stack: string): (id: string) => string {
   return (id) => address6Of(TWIN_RANGE, subnets.get(id) ?? 0, known[id] ?? 0);
 }
 
-/** The number that a cloud would have for what it keeps under a name: the same at every run. */
-export const numberOf = (name: string): string =>
-  String(Number.parseInt(createHash("sha256").update(name).digest("hex").slice(0, 7), 16));
+/** Where Cloudflare is the edge: its connectors' packages and names come from the twin, as its stand-in does. */
+async function standIn(stack: string): Promise<Settings> {
+  if (declarationOf(stack).edge?.kind !== "cloudflare") return {};
+  const controller = controllerAddress(TWIN_RANGE);
+  const repository = `http://${controller}:${REPOSITORY_PORT}`;
+  return { cloudflared: { repository, key: await packagesKey(stack) }, nameservers: [controller] };
+}
 
 /** Guests of all Proxmox hosts are on the twin's one bridge, whose address is the controller's. */
 const guestNetwork = (): string => `${controllerAddress(TWIN_RANGE)}/${TWIN_RANGE.split("/")[1]}`;
@@ -90,6 +97,7 @@ export async function twinSettings(stack: string): Promise<Settings> {
   return {
     ...real,
     ...byName(real, "imports", numberOf),
+    ...(await standIn(stack)),
     addresses: addresses(stack),
     ...byName(real, "guestNetworks", guestNetwork),
     ...byName(real, "addresses6", address6(stack)),

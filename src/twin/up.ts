@@ -9,6 +9,7 @@ import { previewPlan } from "../shell/stack.ts";
 import { type Address, openBrowserPorts, refuseBusyPorts } from "./browser.ts";
 import { keepSeen } from "./drift.ts";
 import { undoLeftFault } from "./drills/left-over.ts";
+import { startEdge } from "./edge/start.ts";
 import { runProgram, type Summary } from "./engine/engine.ts";
 import { ResourceState } from "./engine/state.ts";
 import { openTwin, requireRoot, resourceFolder, type TwinFarm } from "./farm.ts";
@@ -130,9 +131,11 @@ function tasks(stack: string, port: number, began: number): Listr<Context> {
       },
       {
         title: "Network without a way out, package proxy",
-        task: async () => {
+        task: async ({ farm }) => {
           await openNetwork(stack, TWIN_RANGE);
           await startPackageProxy(stack);
+          if (farm.inventory.edge.kind === "cloudflare")
+            await startEdge(stack, farm.plan, resourceFolder(stack));
         },
       },
       { title: "Base image (Debian 13)", task: async () => void (await ensureImage(stack)) },

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import test from "node:test";
 import { promisify } from "node:util";
 import { drills } from "../../src/twin/drills/drills.ts";
+import { behindCloudflare } from "./dns/farm.ts";
 import { labInventory, planOf, prodInventory } from "./farms.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -97,7 +98,7 @@ function rows(page: string): RegExp[] {
 }
 
 test("the runbooks know every probe and every drill", () => {
-  const plans = [planOf(labInventory()), planOf(prodInventory())];
+  const plans = [labInventory(), prodInventory(), behindCloudflare()].map(planOf);
   const probes = plans.flatMap(({ hosts }) =>
     hosts.flatMap(({ state }) => state.probes.map(({ name }) => name)),
   );

@@ -24,7 +24,8 @@ defaults
   timeout queue 10s
   timeout check 5s
   timeout http-request 10s
-  timeout http-keep-alive 60s
+  # Longer than the connector keeps a connection to us that is idle (90 s), so that it never sends into one that we close.
+  timeout http-keep-alive 100s
 `;
 
 const isFor = (names: readonly string[]): string =>

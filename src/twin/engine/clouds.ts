@@ -7,7 +7,8 @@ import { FarmError } from "../../shell/errors.ts";
 import { runCloudInit } from "../machines/cloud-init.ts";
 import { isRunning } from "../machines/inside.ts";
 import { boot, destroy, listMachines } from "../machines/machine.ts";
-import { numberOf, TWIN_RANGE } from "../settings.ts";
+import { TWIN_RANGE } from "../settings.ts";
+import { numberOf } from "./cloud-ids.ts";
 import type { Properties, ResourceRecord } from "./state.ts";
 
 const SERVERS = new Set(["digitalocean:index/droplet:Droplet", "hcloud:index/server:Server"]);

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { FarmError } from "../../shell/errors.ts";
 import type { SshPool } from "../../shell/ssh.ts";
 import type { Settings } from "../../shell/stack.ts";
-import { numberOf } from "../settings.ts";
+import { cloudId } from "./cloud-ids.ts";
 import { askCloud, Clouds, isCloud } from "./clouds.ts";
 import { applyCommand, deleteCommand, REMOTE_COMMAND } from "./remote-command.ts";
 import { type Properties, ResourceState } from "./state.ts";
@@ -119,7 +119,7 @@ class Engine {
 
 /** Clouds have numbers for what they keep, one that they had before it was imported. */
 const idOf = ({ type, id, name }: pulumi.runtime.MockResourceArgs): string =>
-  isCloud(type) ? id || numberOf(name) : name;
+  isCloud(type) ? id || cloudId(type, name) : name;
 
 /** The settings as the engine hands them to a program: texts, lists and maps as JSON. */
 function toConfig(settings: Settings): Record<string, string> {

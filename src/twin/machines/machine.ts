@@ -120,7 +120,7 @@ export async function prepare(stack: string, spec: MachineSpec): Promise<void> {
     throw new FarmError(`${name} can't have ${address6}: the twin's IPv6 addresses are ${range6Of(range)}`);
   for (const dir of ["root", "disk"]) mkdirSync(join(machine.mounts, dir), { recursive: true, mode: 0o700 });
   writeWhole(machine.spec, JSON.stringify(spec, null, 2));
-  writeSeeds(machine.overlay, everyBoot(spec));
+  writeSeeds(machine.overlay, everyBoot(stack, spec));
   // The disk holds only what differs from the image, so the two belong together for good.
   if (!existsSync(machine.image)) symlinkSync(await ensureImage(stack), machine.image);
   if (!existsSync(machine.disk)) await ensureDisk(machine, spec.diskBytes, await firstBoot(stack, spec));

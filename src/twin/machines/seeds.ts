@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { edgeSeeds } from "../edge/seeds.ts";
 import type { Seed } from "./disk.ts";
 import type { MachineSpec } from "./machine.ts";
 import { PREFIX_LENGTH_6 } from "./network.ts";
@@ -46,10 +47,11 @@ export function networkSeed({ address, prefixLength, address6 }: MachineSpec): S
 }
 
 /** What a hypervisor sets before each start. */
-export function everyBoot(spec: MachineSpec): Seed[] {
+export function everyBoot(stack: string, spec: MachineSpec): Seed[] {
   return [
     { path: "/etc/hostname", content: `${spec.hostname ?? spec.name}\n`, mode: 0o644 },
     networkSeed(spec),
+    ...edgeSeeds(stack),
   ];
 }
 

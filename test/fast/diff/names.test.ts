@@ -42,6 +42,28 @@ test("an application that moves to another node: its rows, and no record, since 
   }
 });
 
+test("an application that moves takes the tunnel's connectors along, and those that stay learn where it is now", () => {
+  const found = compare((farm) => {
+    node(farm, "pravka").nodes = ["web1", "web2", "contabo-stl1"];
+  }, behindCloudflare);
+  const hostsOf = (name: string, kind: string): string[] =>
+    found.groups
+      .filter(({ changes }) => changes.some((c) => c.name === name && c.kind === kind))
+      .flatMap(({ hosts }) => hosts)
+      .toSorted();
+  for (const entry of ["file /etc/farm/connector/token", "unit farm-connector.service"]) {
+    assert.deepEqual(hostsOf(entry, "added"), ["contabo-stl1"], entry);
+    assert.deepEqual(hostsOf(entry, "gone"), ["contabo-de1"], entry);
+    assert.deepEqual(hostsOf(entry, "changed"), [], entry);
+  }
+  assert.deepEqual(hostsOf("file /etc/farm/connector/haproxy.cfg", "changed"), ["web1", "web2"]);
+  assert.deepEqual(moved(found, "ingress"), [
+    "-pravka.opplet.net is pravka on contabo-de1, web1, web2",
+    "+pravka.opplet.net is pravka on contabo-stl1, web1, web2",
+  ]);
+  assert.deepEqual(moved(found, "dns"), []);
+});
+
 test("a host of the edge that is replaced: the addresses of all names that lead there, line by line", () => {
   const found = compare((farm) => {
     farm.edge = { kind: "hosts", hosts: ["contabo-stl1", "do-nyc1-b"] };
