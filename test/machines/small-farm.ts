@@ -48,20 +48,27 @@ export function writeSettings(
   copy: string,
   stack: string,
   addresses: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, unknown>> = {},
 ): void {
   const settings = {
     "farms:addresses": addresses,
     "farms:guestNetworks": { [PARENT]: "10.90.0.1/24" },
     "farms:administrators": [{ name: "example", languages: ["en"], keys: ["ssh-ed25519 AAAA example"] }],
+    ...more,
   };
   writeFileSync(join(copy, `Pulumi.${stack}.yaml`), JSON.stringify({ config: settings }));
 }
 
 /** A copy of the program that has a farm beside the others, with example addresses, as a stack whose twin has a range of its own. */
-export function smallProgram(stack: string, range: string, declaration: FarmDeclaration): string {
+export function smallProgram(
+  stack: string,
+  range: string,
+  declaration: FarmDeclaration,
+  settings: Readonly<Record<string, unknown>> = {},
+): string {
   const copy = copyOfProgram();
   declare(copy, stack, JSON.stringify(declaration));
-  writeSettings(copy, stack, exampleAddresses(declaration));
+  writeSettings(copy, stack, exampleAddresses(declaration), settings);
   takeRange(copy, range);
   return copy;
 }
