@@ -14,22 +14,28 @@ const recordName = z
     "write a full name in small letters such as www.example.org",
   );
 
-/** Seconds for which resolvers may keep a record; Cloudflare takes these for records that it does not stand before. */
-const ttl = z.int().min(60).max(86_400).default(3600);
-
 const extra = z.discriminatedUnion(
   "type",
   [
     /** The addresses of one of our hosts, all that it has. */
-    z.strictObject({ type: z.literal("host"), name: recordName, host: id }),
     z.strictObject({
+      type: z.literal("host"),
+      /** The name that leads there. */
+      name: recordName,
+      /** The host. */
+      host: id,
+    }),
+    z.strictObject({
+      /** The record's type. */
       type: z.enum(RECORD_TYPES),
+      /** The name that has the record. */
       name: recordName,
       /** As in a zone file, names in full without a dot at the end; of TXT the bare text. */
       content: z.string().min(1),
       /** Of MX, SRV and HTTPS. */
       priority: z.int().min(0).max(65_535).optional(),
-      ttl,
+      /** Seconds for which resolvers may keep it; Cloudflare takes these for records that it does not stand before. */
+      ttl: z.int().min(60).max(86_400).default(3600),
     }),
   ],
   { error: `write type: "host" with a host, or one of ${RECORD_TYPES.join(", ")} with its content` },
@@ -43,6 +49,7 @@ const network = z.string().refine((text) => {
 
 /** Somebody else who sends mail for us, as they ask it to be written: include:DOMAIN. */
 const include = z.strictObject({
+  /** The domain that they ask to be included. */
   domain: recordName,
   /** Look-ups that their own record costs, their includes' included. */
   lookups: z.int().min(0).default(0),
@@ -51,11 +58,13 @@ const include = z.strictObject({
 });
 
 const mail = z.strictObject({
-  /** Names that send and take mail: what stands behind the @. */
+  /** Names that send and take mail: what stands in an address after the at sign. */
   names: z.array(hostname).min(1),
   /** Names of mail servers (`mailServers`), the one that is asked first first. */
   servers: z.array(hostname).min(1),
+  /** Others who send mail for us. */
   includes: z.array(include).default([]),
+  /** What is said of mail that only pretends to be ours. */
   dmarc: z.strictObject({
     /** What others are to do with mail that is not ours. */
     policy: z.enum(["none", "quarantine", "reject"]),
@@ -70,6 +79,7 @@ const mail = z.strictObject({
   dkim: z
     .array(
       z.strictObject({
+        /** Its label in DNS. */
         selector: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "write one label such as s2026"),
         /** Base64: the DER of an RSA public key, or the 32 bytes of an Ed25519 one. */
         publicKey: z.string().min(1),
@@ -79,6 +89,7 @@ const mail = z.strictObject({
 });
 
 export const domainSchema = z.strictObject({
+  /** The domain. */
   name: hostname,
   /** The stack that keeps the zone, where this one only has some names in it: settings, mail and keys are its business. */
   keptBy: id.optional(),
@@ -95,12 +106,18 @@ export const domainSchema = z.strictObject({
 });
 
 /** A name of a host as a mail server; the address of the host has this name in reverse. */
-export const mailServerSchema = z.strictObject({ name: hostname, host: id });
+export const mailServerSchema = z.strictObject({
+  /** Its name. */
+  name: hostname,
+  /** The host that has it. */
+  host: id,
+});
 
 /** Characters that an address may have (RFC 3986), but for those in which HAProxy's configuration would see more than a text. */
 const ADDRESS = /^https:\/\/[\w.~:/?#@!$&()*+,;=%-]+$/;
 
 export const redirectSchema = z.strictObject({
+  /** The name that leads elsewhere. */
   from: hostname,
   /**
    * An application, by its name here, or an address that begins with https://. Path and query are kept unless the address has
@@ -112,7 +129,7 @@ export const redirectSchema = z.strictObject({
       (text) => /^[a-z][a-z0-9-]{0,30}$/.test(text) || (ADDRESS.test(text) && URL.canParse(text)),
       "write an application, or an address such as https://example.org/page, other letters as a browser sends them (%D0%B0)",
     ),
-  /** 301 and 308 are for good, and browsers keep them. */
+  /** What browsers are told: 301 and 308 are for good, and they keep them. */
   status: z.literal([301, 302, 307, 308], { error: "write 301, 302, 307 or 308" }),
 });
 
@@ -123,6 +140,7 @@ export const edgeSchema = z.discriminatedUnion(
     /** Our own hosts with public addresses, which pass requests to live nodes; names lead to all of them in turn. */
     z.strictObject({
       kind: z.literal("hosts"),
+      /** Hosts of ours with public addresses, which pass requests to live nodes. */
       hosts: z.array(id),
       /**
        * Hosts that answer for the zones themselves, and tell the addresses of live edge hosts alone. Without them the zones

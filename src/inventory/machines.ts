@@ -14,9 +14,11 @@ const WHICH_VLAN = "write the number of a vSwitch's VLAN, from 4000 to 4091";
 /** A physical server that we rent whole. It exists before the program runs. */
 const dedicated = z.strictObject({
   kind: z.literal("dedicated"),
+  /** What runs guests on it; without it there are none. */
   hypervisor: z.enum(["proxmox"]).optional(),
   /** Threads that its processor runs at once: what guests share. */
   cores: cores.default(1),
+  /** What it is made of, for its installation. */
   hardware: hardwareSchema.optional(),
   /**
    * Number of the VLAN of the vSwitch that it is on: Hetzner's private network between servers. Hosts with one number are on
@@ -27,17 +29,23 @@ const dedicated = z.strictObject({
 
 /** How many snapshots of each kind are kept; the oldest goes when the next is made. */
 const snapshots = z.strictObject({
+  /** Of the last hours. */
   hourly: z.int().min(0).default(24),
+  /** Of the last days. */
   daily: z.int().min(0).default(30),
+  /** Of the last months. */
   monthly: z.int().min(0).default(3),
 });
 
 /** Files of a container that have a volume of their own, with a size of its own. They outlive what else is on its disk. */
 const mount = z.strictObject({
+  /** The directory in the container. */
   path: z
     .string()
     .regex(/^(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/, "write the full path of a directory such as /srv/files"),
+  /** Its quota; it may grow. */
   size,
+  /** How many of its ZFS snapshots are kept. */
   snapshots: snapshots.prefault({}),
 });
 
@@ -46,33 +54,44 @@ const guest = z.strictObject({
   kind: z.literal("guest"),
   /** A container (LXC) shares the kernel of its Proxmox host, and is the rule; a VM has its own. */
   type: z.enum(["lxc", "vm"]).default("lxc"),
+  /** The Proxmox host on which it is. */
   parent: id,
+  /** Its number there. */
   vmid: z.int().min(100).max(999_999_999),
+  /** Threads that it may use at once. */
   cores: cores.default(1),
   /** After a boot of its Proxmox host guests start by this number, and those without one last. */
   startOrder: z.int().min(0).optional(),
+  /** Files of a container that have a volume of their own, and outlive what else is on its disk. */
   mounts: z.array(mount).default([]),
 });
 
 /** A virtual server for which there is no Pulumi package (Contabo). It exists before the program runs. */
 const vps = z.strictObject({
   kind: z.literal("vps"),
-  /** As Contabo calls them: VPS S; EU, US-central or SIN; debian-13. */
+  /** What Contabo calls its size, such as VPS S. */
   product: z.string().min(1),
+  /** What Contabo calls its place: EU, US-central, SIN. */
   region: z.string().min(1),
+  /** What Contabo calls the system that is installed on it. */
   image: slug.default("debian-13"),
 });
 
-/** Whether it is at the provider already: it is then taken over by its number (`farms:imports`), and never made. */
-const exists = z.boolean().default(false);
+const existing = {
+  /** Whether it is at the provider already: it is then taken over by its number (`farms:imports`), and never made. */
+  exists: z.boolean().default(false),
+};
 
 /** A DigitalOcean droplet. */
 const droplet = z.strictObject({
   kind: z.literal("droplet"),
+  /** DigitalOcean's name for its place. */
   region: slug,
+  /** DigitalOcean's name for its size. */
   size: slug,
+  /** DigitalOcean's name for the system that it is made with. */
   image: slug.default("debian-13-x64"),
-  exists,
+  ...existing,
   /** The provider's weekly backups, a fifth of the price more. */
   backups: z.boolean().default(true),
 });
@@ -80,10 +99,13 @@ const droplet = z.strictObject({
 /** A Hetzner Cloud server. */
 const hcloud = z.strictObject({
   kind: z.literal("hcloud"),
+  /** Hetzner Cloud's name for its place. */
   location: slug,
+  /** Hetzner Cloud's name for its size. */
   type: slug,
+  /** Hetzner Cloud's name for the system that it is made with. */
   image: slug.default("debian-13"),
-  exists,
+  ...existing,
 });
 
 export const originSchema = z.discriminatedUnion("kind", [dedicated, guest, vps, droplet, hcloud]);
@@ -117,10 +139,13 @@ export const isMadeElsewhere = (origin: DeclaredOrigin): boolean =>
 export const hostSchema = z.strictObject({
   id,
   title: title.optional(),
+  /** The place where it is. */
   site: id,
+  /** Where it comes from. */
   origin: originSchema,
   /** Address in the WireGuard mesh. */
   mesh: ipv4,
+  /** What it has; of a guest, what it may use. */
   memory: size,
   /** What can be written to: of mirrored disks, one. */
   disk: size,

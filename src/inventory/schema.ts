@@ -1,6 +1,7 @@
 /** The words in which a farm is declared. Parsing fills in defaults and turns sizes into bytes. */
 import { z } from "zod";
 import type { InterfaceAddress } from "./addresses.ts";
+import { clusterSchema, databaseSchema, postgresqlNeeds } from "./databases.ts";
 import { domainSchema, edgeSchema, mailServerSchema, redirectSchema } from "./domains.ts";
 import { hostSchema } from "./machines.ts";
 import { type Training, trainingsSchema } from "./training.ts";
@@ -20,84 +21,36 @@ import {
 export const siteSchema = z.strictObject({
   id,
   title,
+  /** Who keeps the machines there; members of a quorum have to spread over several. */
   provider: id,
+  /** Two letters (ISO 3166). */
   country: z.string().regex(/^[A-Z]{2}$/, "write the country's two letters (ISO 3166), such as DE"),
   /** Round-trip times to other sites, milliseconds. One direction is enough. */
   roundTrips: z.record(id, z.number().positive()).default({}),
 });
 
-const concessions = {
-  /**
-   * Rules of placement that the cluster may break for now, each with what to do about it. It is said at every plan; one
-   * that is not needed (any more) is refused.
-   */
-  concessions: z
-    .array(z.strictObject({ rule: z.enum(["failureDomains", "providers", "quorum"]), proposal: title }))
-    .default([]),
-};
-
-const mariadbSchema = z.strictObject({
-  id,
-  title,
-  software: z.literal("mariadb"),
-  members: z.array(id).min(1),
-  ...concessions,
-});
-
-const postgresqlSchema = z.strictObject({
-  id,
-  title,
-  software: z.literal("postgresql"),
-  /** Major version: 17 is Debian 13's, 15 Debian 12's. To raise it is the first of two steps: `farm-postgresql upgrade`. */
-  version: z
-    .union([z.literal(15), z.literal(17)], {
-      error: "write 17, which Debian 13 has, or 15, which Debian 12 has",
-    })
-    .default(17),
-  /** Hosts with the data and a vote each; one of them takes the writes, another confirms each of them. */
-  members: z.array(id).min(2, "a cluster needs two members: each write is on two machines"),
-  /** A host with a vote and no data, which makes the number of votes odd. */
-  witness: id.optional(),
-  /** While a witness is being replaced: the next one, which votes beside it; then the former one, whose vote is given up. */
-  nextWitness: id.optional(),
-  formerWitness: id.optional(),
-  /** Hosts with a copy of the data that may be far away and late: for reading, and for when all members are lost. */
-  replicas: z.array(id).default([]),
-  /**
-   * How the others make sure that a member which they have lost sight of is off. "proxmox": its Proxmox host stops it.
-   * "none": nobody does, so they wait until its right to write has run out.
-   */
-  fencing: z.enum(["none", "proxmox"]).default("none"),
-  ...concessions,
-});
-
-export const clusterSchema = z.discriminatedUnion("software", [mariadbSchema, postgresqlSchema]);
-
-/** What a PostgreSQL cluster is asked for beside a database and its account. */
-const postgresqlNeeds = {
-  /** Connections that the account may hold at once, over all nodes. */
-  connections: z.int().min(1).optional(),
-  /** Connections that a pool on each node shares out among more clients (pgbouncer, a transaction at a time). */
-  pool: z.int().min(1).optional(),
-  /** Extensions, such as pg_trgm. */
-  extensions: z.array(z.string().regex(/^[a-z][a-z0-9_-]*$/, "write the extension's name")).default([]),
-};
-
-/** A database that is kept ready, with its account, for an application that the farm does not run yet. */
-export const databaseSchema = z.strictObject({ id, title, cluster: id, ...postgresqlNeeds });
-
 export const applicationSchema = z.strictObject({
   id,
   title,
+  /** What is installed. */
   software: z.enum(["mediawiki", "redmine"]),
   /** Whether it is one of the main applications, which stand on as many nodes as placement.nodes says. */
   main: z.boolean().default(false),
+  /** Of its pages, and of what it writes itself. */
   language: z.enum(["en", "ru"]),
-  database: z.strictObject({ cluster: id, ...postgresqlNeeds }),
+  /** Where its database is. */
+  database: z.strictObject({
+    /** The cluster that keeps it. */
+    cluster: id,
+    ...postgresqlNeeds,
+  }),
+  /** Names by which users reach it; the first is the one that people see. */
   hostnames: z.array(hostname).min(1),
   /** Whether it is for administrators alone; where nothing is said, what is usual for the software counts. */
   administrative: z.boolean().optional(),
+  /** Hosts that serve it. */
   nodes: z.array(id).min(1),
+  /** Where it keeps files. */
   storage: z.strictObject({
     /** Files that users upload. "off" until shared file storage exists. */
     uploads: z.enum(["off"]),
@@ -105,28 +58,41 @@ export const applicationSchema = z.strictObject({
   /** The server that takes the application's mail for others, without a password: it knows our hosts. */
   mail: z
     .strictObject({
+      /** The server's name. */
       host: hostname,
+      /** The port on which it takes mail. */
       port: z.int().min(1).max(65_535),
+      /** The address that its mail comes from. */
       from: z.email("write the address that mail comes from, such as redmine@example.org"),
     })
     .optional(),
-  /** The identity provider at which people log in, and what the application is called there (OpenID Connect). */
+  /** The identity provider at which people log in (OpenID Connect). */
   sso: z
-    .strictObject({ issuer: z.url("write the issuer's address (https://…)"), clientId: z.string().min(1) })
+    .strictObject({
+      /** The provider's address. */
+      issuer: z.url("write the issuer's address (https://…)"),
+      /** What the application is called there. */
+      clientId: z.string().min(1),
+    })
     .optional(),
 });
 
 export const administratorSchema = z.strictObject({
+  /** Their account on the hosts, and their name in the history. */
   name: id,
+  /** What they speak, the preferred one first. */
   languages: z.array(z.enum(["en", "ru"])).min(1),
   /** By which Cloudflare knows them before administrative applications. */
   email: z.email("write a mail address such as name@example.org").optional(),
+  /** Their public SSH keys. */
   keys: z.array(sshKey).min(1, "an administrator needs at least one public SSH key"),
 });
 
 /** What the environment demands of the placement of a quorum (why: README, "Placement"). */
 const placementSchema = z.strictObject({
+  /** Over how many physical machines members spread, at least. */
   failureDomains: z.int().min(1),
+  /** Over how many providers. */
   providers: z.int().min(1),
   /** Longest round trip between two members, milliseconds. */
   roundTrip: z.number().positive(),
@@ -136,31 +102,45 @@ const placementSchema = z.strictObject({
 
 /** Where a policy (src/policy) does not hold for a while, and who answers for that. */
 const exceptionSchema = z.strictObject({
+  /** The policy's name, as `farm policy` tells it. */
   policy: z.string().min(1),
   /** As the policy says it: "host db1", "application pravka". */
   where: z.string().min(1),
+  /** Who answers for it. */
   owner: z.string().min(1, "write who answers for it"),
   /** The last day on which it counts. */
   until: z.iso.date("write the last day as 2027-01-31"),
+  /** Why it is needed. */
   reason: z.string().min(1, "write why"),
 });
 
 export const farmSchema = z.strictObject({
+  /** What is promised: in `production` policies ask more of main applications. */
   environment: id,
   title,
+  /** What is demanded of the placement of quorums and main applications. */
   placement: placementSchema,
   /** What a dollar costs, where prices are in dollars. */
   dollar: rate.optional(),
+  /** Places with machines of one provider. */
   sites: z.array(siteSchema).min(1),
+  /** All machines, of whatever kind. */
   hosts: z.array(hostSchema).min(1),
+  /** Database clusters. */
   clusters: z.array(clusterSchema).default([]),
+  /** What users use. */
   applications: z.array(applicationSchema).default([]),
+  /** Databases for applications that the farm does not run yet. */
   databases: z.array(databaseSchema).default([]),
+  /** Zones of ours. */
   domains: z.array(domainSchema).default([]),
+  /** Names of hosts as mail servers. */
   mailServers: z.array(mailServerSchema).default([]),
   /** Names that lead elsewhere. */
   redirects: z.array(redirectSchema).default([]),
+  /** How users reach applications. */
   edge: edgeSchema.prefault({ kind: "hosts", hosts: [] }),
+  /** Where a policy does not hold for a while. */
   exceptions: z.array(exceptionSchema).default([]),
   /** Generation of a secret by name, raised to rotate it. 1 where none is given. */
   generations: z.record(z.string(), z.int().min(1)).default({}),
@@ -190,12 +170,14 @@ export const configSchema = z.strictObject({
   guestNetworks6: z.record(id, interfaceAddress6).default({}),
   /** By host, its address in the network of the vSwitch that it is on. */
   vSwitchAddresses: z.record(id, interfaceAddress).default({}),
+  /** Who may log in to the hosts. */
   administrators: z.array(administratorSchema).min(1),
   /** HTTP proxy through which hosts fetch packages; without it they reach the mirrors directly. */
   packageProxy: z
     .string()
     .regex(/^http:\/\/\d+\.\d+\.\d+\.\d+:\d+$/, "write it as http://ADDRESS:PORT")
     .optional(),
+  /** Resolvers that hosts may ask for names; without any they ask none. */
   nameservers: z.array(ipv4).default([]),
   /** Hosts that had a life before the farm and may be taken over. Without it they are looked at and left alone. */
   adopt: z.array(id).default([]),
@@ -213,6 +195,7 @@ export const configSchema = z.strictObject({
   /** Cloudflare's numbers for what it keeps for us; without it our names are planned, and nothing is registered there. */
   cloudflare: z
     .strictObject({
+      /** Our account there. */
       account: cloudflareId,
       /** Zones that are there already and are taken over instead of made, by domain. */
       zones: z.record(hostname, cloudflareId).default({}),

@@ -28,6 +28,7 @@ const trainingSchema = z.strictObject({
     .union([z.string(), z.int()], { error: WHICH_IMAGE })
     .transform(String)
     .pipe(z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, WHICH_IMAGE)),
+  /** Where they are. */
   location: z.enum(Object.keys(ZONES) as (keyof typeof ZONES)[], {
     error: `write one of Hetzner Cloud's locations: ${Object.keys(ZONES).join(", ")}`,
   }),

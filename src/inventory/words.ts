@@ -98,7 +98,7 @@ export const day = z
   .pipe(z.iso.date(WHICH_DAY));
 
 /** What somebody asks for a thing, in the currency that they ask for. */
-const money = z.string().transform((text, context) => {
+export const money = z.string().transform((text, context) => {
   const match = /^(\d+(?:\.\d{1,4})?) (EUR|USD)$/.exec(text);
   if (match) return { amount: Number(match[1]), currency: match[2] as "EUR" | "USD" };
   context.addIssue({
@@ -110,10 +110,20 @@ const money = z.string().transform((text, context) => {
 
 /** A monthly price, when it was so, and who says so: prices change, and a figure without its source is a rumour. */
 export const price = z.strictObject({
+  /** What is asked for a month. */
   monthly: money,
+  /** The day on which it was so. */
   on: day,
+  /** Where it was read. */
   source: z.string().min(3, "write where the price was read, such as an invoice or a page"),
 });
 
 /** What a dollar costs in euros, from a day on. */
-export const rate = z.strictObject({ eur: z.number().positive(), on: day, source: z.string().min(3) });
+export const rate = z.strictObject({
+  /** Euros for one dollar. */
+  eur: z.number().positive(),
+  /** The day on which it was so. */
+  on: day,
+  /** Where it was read. */
+  source: z.string().min(3),
+});

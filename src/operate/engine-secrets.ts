@@ -1,5 +1,6 @@
 /** The secret settings of a stack, which only the engine can read. */
 import { join } from "node:path";
+import type { SecretName } from "../inventory/secrets.ts";
 import type { ContaboCredentials } from "../machines/contabo/service.ts";
 import type { RobotCredentials } from "../machines/robot/service.ts";
 import { FarmError } from "../shell/errors.ts";
@@ -7,8 +8,8 @@ import type { Settings } from "../shell/stack.ts";
 import { lastLines, type Result, run } from "../twin/machines/run.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-/** The settings that the engine keeps as secrets. */
-const SECRETS = ["farms:masterKey", "farms:privateKey"];
+/** The secrets without which no host is reached. */
+const SECRETS: readonly SecretName[] = ["farms:masterKey", "farms:privateKey"];
 
 const cannotRead = (stack: string, why: string): FarmError =>
   new FarmError(
@@ -35,7 +36,7 @@ async function askEngine(stack: string): Promise<Result> {
 }
 
 /** The secrets of a stack that the engine has, by the ends of their names (`masterKey`). Throws a FarmError as engineSecrets does. */
-async function read(stack: string, names: readonly string[]): Promise<Record<string, string>> {
+async function read(stack: string, names: readonly SecretName[]): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await askEngine(stack);
   // Only the error stream is quoted: the other one may hold the secrets themselves.
   if (code !== 0) throw cannotRead(stack, lastLines(stderr, 3) || `pulumi ended with ${code}`);
@@ -62,17 +63,17 @@ export function engineSecrets(stack: string): Promise<Settings> {
  */
 async function words(
   stack: string,
-  name: string,
+  name: Extract<SecretName, "farms:robot" | "farms:contabo">,
   form: readonly string[],
   source: string,
 ): Promise<readonly string[]> {
-  const { [name]: value = "" } = await read(stack, [`farms:${name}`]);
+  const { [name.replace("farms:", "")]: value = "" } = await read(stack, [name]);
   const parts = value.split(":");
   const found = [...parts.slice(0, form.length - 1), parts.slice(form.length - 1).join(":")];
   if (found.length === form.length && found.every((word) => word !== "")) return found;
   throw new FarmError(
-    `farms:${name} of stack ${stack} ${value === "" ? "is missing" : `is not of the form ${form.join(":")}`}`,
-    `${source}, then: pulumi config set --stack ${stack} --secret farms:${name}, and type ${form.join(":")}`,
+    `${name} of stack ${stack} ${value === "" ? "is missing" : `is not of the form ${form.join(":")}`}`,
+    `${source}, then: pulumi config set --stack ${stack} --secret ${name}, and type ${form.join(":")}`,
     2,
   );
 }
@@ -80,7 +81,7 @@ async function words(
 /** User and password of Hetzner Robot's web service for a stack. Fails as `words` does. */
 export async function robotCredentials(stack: string): Promise<RobotCredentials> {
   const source = 'make a user in Robot (Settings, "Web service and app settings")';
-  const [user = "", password = ""] = await words(stack, "robot", ["USER", "PASSWORD"], source);
+  const [user = "", password = ""] = await words(stack, "farms:robot", ["USER", "PASSWORD"], source);
   return { user, password };
 }
 
@@ -90,7 +91,7 @@ export async function contaboCredentials(stack: string): Promise<ContaboCredenti
   const source = "https://my.contabo.com/api/details has all four";
   const [clientId = "", clientSecret = "", user = "", password = ""] = await words(
     stack,
-    "contabo",
+    "farms:contabo",
     form,
     source,
   );

@@ -21,7 +21,8 @@ function parseRuns(text: string): number {
   return runs;
 }
 
-const program = new Command("farm")
+/** All commands, as commander knows them. */
+export const program = new Command("farm")
   .description(
     "Plans, runs and tries the farm: declared in stacks/, applied by `pulumi up`, tried on its twin.",
   )
@@ -94,7 +95,7 @@ program
   .description(
     "what is lost with a host and its disk, what comes back from where, and every step; changes nothing without --execute",
   )
-  .argument("<host>")
+  .argument("<host>", "the host")
   .option("--stack <stack>", "the stack", DEFAULT_STACK)
   .addOption(
     new Option(
@@ -216,7 +217,7 @@ twin
 twin
   .command("ssh")
   .description("a shell on a host")
-  .argument("<host>")
+  .argument("<host>", "the host")
   .option("--stack <stack>", "the stack", DEFAULT_STACK)
   .action(async (host: string, options: { stack: string }) => {
     const { shellOn } = await import("../twin/commands.ts");
@@ -226,8 +227,8 @@ twin
 twin
   .command("run")
   .description("one command on a host: farm twin run db1 -- uptime")
-  .argument("<host>")
-  .argument("<command...>")
+  .argument("<host>", "the host")
+  .argument("<command...>", "what to run there, after --")
   .option("--stack <stack>", "the stack", DEFAULT_STACK)
   .action(async (host: string, command: string[], options: { stack: string }) => {
     const { shellOn } = await import("../twin/commands.ts");
@@ -237,7 +238,7 @@ twin
 twin
   .command("break")
   .description("pull the plug of hosts, all at once; a Proxmox host takes its guests with it")
-  .argument("<hosts...>")
+  .argument("<hosts...>", "the hosts")
   .option("--power-cut", "a real one: what was not flushed to the disk is gone")
   .option("--stack <stack>", "the stack", DEFAULT_STACK)
   .action(async (hosts: string[], options: { stack: string; powerCut?: boolean }) => {
@@ -248,7 +249,7 @@ twin
 twin
   .command("mend")
   .description("put broken hosts back: all of them, or those named")
-  .argument("[hosts...]")
+  .argument("[hosts...]", "the hosts, in place of all")
   .option("--stack <stack>", "the stack", DEFAULT_STACK)
   .action(async (hosts: string[], options: { stack: string }) => {
     const { mendHosts } = await import("../twin/commands.ts");
@@ -308,4 +309,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-await program.parseAsync().catch(report);
+// Imported by others it only says what commands there are.
+if (import.meta.main) await program.parseAsync().catch(report);

@@ -27,7 +27,7 @@ export function addOperatorCommands(
   parent
     .command("history")
     .description("what was applied to a host when, from which commit, by whom")
-    .argument("<host>")
+    .argument("<host>", "the host")
     .option("--stack <stack>", "the stack", defaultStack)
     .option("--json", "all of it, for programs")
     .action(async (host: string, options: { stack: string; json?: boolean }) => {
@@ -40,7 +40,7 @@ export function addOperatorCommands(
     .description(
       "first contact with a machine that was not made by the program: gives it the farm's SSH host key",
     )
-    .argument("<host>")
+    .argument("<host>", "the host")
     .requiredOption(
       "--host-key <line>",
       "the key that it shows now: its /etc/ssh/ssh_host_ed25519_key.pub, read on the provider's console",
@@ -69,7 +69,7 @@ export function addOperatorCommands(
     .description(
       "bring a host back to the bundle before the present one, or number N of its history; 0 makes the present one so again",
     )
-    .argument("<host>")
+    .argument("<host>", "the host")
     .argument("[N]", "a number from `history`", parseNumber, 1)
     .option("--stack <stack>", "the stack", defaultStack)
     .option("--yes", "go ahead without asking")
