@@ -1,65 +1,11 @@
 /** The program under the real engine with the real command plugin, against the lab's twin. Needs `pulumi` on the PATH. */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import test from "node:test";
-import { parse, stringify } from "yaml";
 import type { TwinFarm } from "../../src/twin/farm.ts";
-import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { servePct } from "../../src/twin/machines/pct.ts";
-import { run } from "../../src/twin/machines/run.ts";
-import { copyOfProgram, editFile, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { Project, withoutEngine } from "./engine-project.ts";
+import { copyOfProgram, on, withoutRoot } from "./lab-farm.ts";
 import { labUp } from "./the-lab.ts";
-
-const withoutEngine: string | false =
-  (await run(["sh", "-c", "command -v pulumi"])).code === 0 ? false : "no `pulumi` on the PATH";
-
-/** Secret settings go to the engine by stdin, the others into the stack's file. */
-const SECRETS = ["masterKey", "privateKey"];
-
-/** A copy of the project with its own state, so that neither the checkout nor a real state is touched. */
-class Project {
-  readonly #dir = copyOfProgram();
-  readonly #env: NodeJS.ProcessEnv;
-
-  constructor() {
-    this.#env = {
-      ...process.env,
-      PATH: `${ROOT}/node_modules/.bin:${process.env.PATH}`,
-      PULUMI_BACKEND_URL: `file://${this.#dir}`,
-      PULUMI_CONFIG_PASSPHRASE: "of this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-    };
-  }
-
-  /** Runs the engine inside the twin's network; it has to succeed. */
-  async pulumi(argv: readonly string[], input?: string): Promise<string> {
-    const command = ["env", "-C", this.#dir, "pulumi", "--non-interactive", ...argv];
-    const options = { env: this.#env, limit: 300, ...(input === undefined ? {} : { input }) };
-    const { code, stdout, stderr } = await runInNamespace("lab", command, options);
-    assert.equal(code, 0, `${argv.join(" ")}\n${stdout}\n${stderr}`);
-    return stdout;
-  }
-
-  async configure(lab: TwinFarm): Promise<void> {
-    await this.pulumi(["stack", "init", "lab"]);
-    const path = join(this.#dir, "Pulumi.lab.yaml");
-    const file = parse(readFileSync(path, "utf8"));
-    for (const [key, value] of Object.entries(lab.settings))
-      if (!SECRETS.includes(key)) file.config[`farms:${key}`] = value;
-    writeFileSync(path, stringify(file));
-    for (const key of SECRETS)
-      await this.pulumi(["config", "set", "--secret", `farms:${key}`], String(lab.settings[key]));
-  }
-
-  edit(file: string, change: (text: string) => string): void {
-    editFile(this.#dir, file, change);
-  }
-
-  remove(): void {
-    rmSync(this.#dir, { recursive: true });
-  }
-}
 
 /** Waits until a host takes new connections again; it has 60 s for that, and some for the way back. */
 async function untilReachable(lab: TwinFarm, host: string): Promise<void> {
@@ -74,7 +20,7 @@ async function untilReachable(lab: TwinFarm, host: string): Promise<void> {
 test("the real engine", { skip: withoutRoot || withoutEngine }, async (t) => {
   const lab = await labUp();
   const guests = await servePct("lab", "zhelezo1");
-  const project = new Project();
+  const project = new Project("lab", copyOfProgram());
   try {
     await project.configure(lab);
 
@@ -139,7 +85,7 @@ test("the real engine", { skip: withoutRoot || withoutEngine }, async (t) => {
     });
 
     await t.test("refuses the examples of a new clone, all in one message", async () => {
-      const clone = new Project();
+      const clone = new Project("lab", copyOfProgram());
       try {
         await clone.pulumi(["stack", "init", "lab"]);
         await clone.pulumi(["config", "set", "--secret", "farms:masterKey"], String(lab.settings.masterKey));
