@@ -133,6 +133,21 @@ export const redirectSchema = z.strictObject({
   status: z.literal([301, 302, 307, 308], { error: "write 301, 302, 307 or 308" }),
 });
 
+/** Days between which the farm's authority may vouch for that of a host. It ends after 20 years: it is on no host. */
+export const AUTHORITY_DAYS = { first: "2026-01-01", last: "2046-01-01" };
+
+/** The farm's own authority, by which our edge hosts make their certificates. */
+const authority = z.strictObject({
+  /** The day with whose beginning a host can sign no more, until a later one is written here and applied. */
+  until: z.iso
+    .date("write a day as 2028-12-31")
+    .refine(
+      (day) => day > AUTHORITY_DAYS.first && day <= AUTHORITY_DAYS.last,
+      `write a day after ${AUTHORITY_DAYS.first} and not after ${AUTHORITY_DAYS.last}, when the farm's authority ends`,
+    )
+    .default("2028-12-31"),
+});
+
 /** How users reach applications. */
 export const edgeSchema = z.discriminatedUnion(
   "kind",
@@ -147,6 +162,7 @@ export const edgeSchema = z.discriminatedUnion(
        * are somebody else's to answer for.
        */
       nameservers: z.array(id).default([]),
+      authority: authority.prefault({}),
     }),
     /** Cloudflare, which reaches the nodes by a tunnel that they open. */
     z.strictObject({ kind: z.literal("cloudflare") }),

@@ -1,6 +1,7 @@
 /** Every password and key of a stack, derived from its one master key. */
 import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from "node:crypto";
 import { FarmError } from "../shell/errors.ts";
+import { onP256, p256Pem } from "./p256.ts";
 
 /** Key of plans that nobody applies: previews on a pull request, tests. Public by design. */
 export const PREVIEW_MASTER_KEY = Buffer.alloc(32).toString("base64");
@@ -14,7 +15,8 @@ export interface KeyPair {
 export interface Keys {
   /**
    * A secret by name: `password/…` (43 characters of base64url, 256 bits), `tunnel/…` (32 bytes in base64, as Cloudflare
-   * takes them), `dnssec/ZONE` (a private key on P-256, 32 bytes in base64), `wireguard/HOST` or `ssh-host-key/HOST` (private keys). Throws on any other name.
+   * takes them), `dnssec/ZONE` (a private key on P-256, 32 bytes in base64), `authority` and `host-authority/HOST` (the same in
+   * PEM, PKCS#8), `wireguard/HOST` or `ssh-host-key/HOST` (private keys). Throws on any other name.
    */
   secret(name: string): string;
   /** The generation of a secret: 1 until it is raised. */
@@ -54,15 +56,6 @@ function clamp(raw: Buffer): Buffer {
   scalar[0] = (scalar[0] ?? 0) & 248;
   scalar[31] = ((scalar[31] ?? 0) & 127) | 64;
   return scalar;
-}
-
-/** The order of the curve P-256 (FIPS 186-5 and SP 800-186, 3.2.1.3). */
-const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-
-/** A private key on P-256 from 48 random bytes: 16 more than it has, so that none is likelier (FIPS 186-5, A.2.1). */
-function onP256(raw: Buffer): Buffer {
-  const scalar = (BigInt(`0x${raw.toString("hex")}`) % (P256_ORDER - 1n)) + 1n;
-  return Buffer.from(scalar.toString(16).padStart(64, "0"), "hex");
 }
 
 /**
@@ -106,6 +99,8 @@ export function deriveKeys(
   const derive = (name: string, at = generation(name), bytes = 32): Buffer =>
     Buffer.from(hkdfSync("sha256", master, "farms", `${stack}/${name}/${at}`, bytes));
 
+  const derivedOnP256 = (name: string): Buffer => onP256(derive(name, generation(name), 48));
+
   const wireguard = remembered((host) => {
     const scalar = clamp(derive(`wireguard/${host}`));
     return {
@@ -131,7 +126,8 @@ export function deriveKeys(
       const [kind, subject = ""] = name.split(/\/(.*)/s);
       if (kind === "password") return derive(name).toString("base64url");
       if (kind === "wireguard") return wireguard(subject).privateKey;
-      if (kind === "dnssec") return onP256(derive(name, generation(name), 48)).toString("base64");
+      if (kind === "dnssec") return derivedOnP256(name).toString("base64");
+      if (kind === "authority" || kind === "host-authority") return p256Pem(derivedOnP256(name)).trimEnd();
       if (kind === "tunnel") return derive(name).toString("base64");
       if (kind === "ssh-host-key") return sshHostKey(subject).privateKey.trimEnd();
       throw new Error(`no such kind of secret: ${name}`);

@@ -5,8 +5,10 @@ import { bundle } from "../host/bundle.ts";
 import { merge } from "../host/merge.ts";
 import type { Contribution, HostState } from "../host/state.ts";
 import { guestsOf } from "../inventory/capacity.ts";
+import { edgeHosts } from "../inventory/domains.ts";
 import { hostOf } from "../inventory/load.ts";
 import type { Host, Inventory } from "../inventory/schema.ts";
+import { FARM_AUTHORITY } from "../roles/edge/authority.ts";
 import { firewall } from "../roles/firewall.ts";
 import type { GuestTraffic } from "../roles/guest-network.ts";
 import { mesh } from "../roles/mesh.ts";
@@ -114,7 +116,9 @@ function checkGenerations(inventory: Inventory, hosts: readonly HostPlan[]): voi
     );
   const secrets = hosts.flatMap((host) => host.secrets).filter((name) => !name.includes("/@"));
   const machines = hosts.map(({ host }) => `machine/${host.id}`);
-  const known = new Set([...secrets, ...machines]);
+  // The key of the farm's authority is on no host.
+  const authority = edgeHosts(inventory).length > 0 ? [FARM_AUTHORITY] : [];
+  const known = new Set([...secrets, ...machines, ...authority]);
   const unknown = Object.keys(inventory.generations).filter((name) => !known.has(name));
   if (unknown.length > 0)
     throw new FarmError(

@@ -1,17 +1,27 @@
 /** The edge: takes users' requests on a host's own address and passes them over the mesh to nodes that live. */
 import { readFileSync } from "node:fs";
 import { healthOf } from "../apps/health.ts";
-import { edgeNames } from "../dns/edge.ts";
 import { file, unit } from "../host/entries.ts";
-import type { ProbeState } from "../host/state.ts";
+import type { FileState, ProbeState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
+import {
+  farmCertificate,
+  hostAuthority,
+  hostCertificate,
+  LEAST_DAYS,
+  servedNames,
+} from "./edge/authority.ts";
 import { edgeConfig, type Served } from "./edge/config.ts";
-import type { HostRole } from "./role.ts";
+import type { HostRole, RoleContext } from "./role.ts";
 import { WEB_PORT } from "./web.ts";
 
 const ROLE = "edge";
 const CONFIG = "/etc/farm/edge/haproxy.cfg";
 const HOSTNAMES = "/etc/farm/edge/hostnames";
+/** The farm's authority, the host's own, and the key of that. */
+const TRUSTED = "/etc/farm/edge/farm-authority.pem";
+const AUTHORITY = "/etc/farm/edge/authority.pem";
+const AUTHORITY_KEY = "/etc/farm/edge/authority.key";
 const PROGRAM = "/usr/local/lib/farm-edge/certificate.py";
 const SERVICE = "farm-edge.service";
 const RENEWAL = "farm-edge-certificate";
@@ -39,23 +49,45 @@ function probesOf(host: Host, { application: { id, hostnames }, health }: Served
   return foundAt(host).flatMap(([protocol, address]) =>
     (["http", "https"] as const).map((scheme) => ({
       name: `${id} answers through the edge by ${scheme} over ${protocol}`,
-      command: `curl --silent --show-error --fail --insecure --max-time 10 --resolve '${name}:80:${address}' --resolve '${name}:443:${address}' '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
+      command: `curl --silent --show-error --fail --cacert ${TRUSTED} --max-time 10 --resolve '${name}:80:${address}' --resolve '${name}:443:${address}' '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
       // In a new farm the nodes' turn comes later, and they have 120 s themselves.
       within: 180,
     })),
   );
 }
 
+/** Asks how long the certificate lasts that users are shown now. */
+function lastingProbe({ address }: Host, name: string): ProbeState {
+  const shown = `openssl s_client -connect ${address}:443 -servername ${name} </dev/null 2>/dev/null`;
+  return {
+    name: `the certificate lasts ${LEAST_DAYS} days more`,
+    command: `${shown} | openssl x509 -noout -checkend ${LEAST_DAYS * 86_400}`,
+    within: 30,
+  };
+}
+
+/** What the edge's certificates are made from, and by what. */
+function certificateFiles({ inventory, host, keys, secret }: RoleContext): FileState[] {
+  const secretly = { owner: "root:root", mode: "0600" };
+  return [
+    file(HOSTNAMES, `${servedNames(inventory).join("\n")}\n`),
+    file(TRUSTED, farmCertificate(inventory, keys) ?? ""),
+    file(AUTHORITY, hostCertificate(inventory, keys, host.id)),
+    file(AUTHORITY_KEY, `${secret(hostAuthority(host.id))}\n`, secretly),
+    file(PROGRAM, TEXTS.program, { validate: 'python3 -c \'compile(open("%s").read(), "%s", "exec")\'' }),
+  ];
+}
+
 /** Takes users' requests for all applications, on http and https. */
-export const edge: HostRole = ({ inventory, host }) => {
+export const edge: HostRole = (context) => {
+  const { inventory, host } = context;
   const applications = [...inventory.applications].sort((a, b) => (a.id < b.id ? -1 : 1));
   const served: Served[] = applications.map((application) => ({
     application,
     health: healthOf[application.software],
   }));
-  const hostnames = edgeNames(inventory)
-    .map(({ name }) => name)
-    .sort();
+  const certificates = certificateFiles(context);
+  const [name] = servedNames(inventory);
   const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
   const addresses = foundAt(host).map(([, address]) => address);
   return {
@@ -69,8 +101,7 @@ export const edge: HostRole = ({ inventory, host }) => {
     ],
     files: [
       file(CONFIG, edgeConfig(inventory, addresses, served), { validate: VALIDATE }),
-      file(HOSTNAMES, `${hostnames.join("\n")}\n`),
-      file(PROGRAM, TEXTS.program, { validate: 'python3 -c \'compile(open("%s").read(), "%s", "exec")\'' }),
+      ...certificates,
       file(`/etc/systemd/system/${SERVICE}`, TEXTS.service),
       file(`/etc/systemd/system/${RENEWAL}.service`, TEXTS.renewal),
       file(`/etc/systemd/system/${RENEWAL}.timer`, TEXTS.timer),
@@ -85,7 +116,7 @@ export const edge: HostRole = ({ inventory, host }) => {
       unit(SERVICE, {
         restartOn: [`/etc/systemd/system/${SERVICE}`],
         // HAProxy executes itself anew when it is reloaded, so that a new version takes over without a break.
-        reloadOn: [CONFIG, HOSTNAMES, PROGRAM, "package:haproxy"],
+        reloadOn: [CONFIG, ...certificates.map(({ path }) => path), "package:haproxy"],
       }),
       unit(`${RENEWAL}.timer`, { restartOn: [`/etc/systemd/system/${RENEWAL}.timer`] }),
     ],
@@ -99,6 +130,9 @@ export const edge: HostRole = ({ inventory, host }) => {
       port: WEB_PORT,
       to: { kind: "host", host: node },
     })),
-    probes: served.flatMap((each) => probesOf(host, each)),
+    probes: [
+      ...served.flatMap((each) => probesOf(host, each)),
+      ...(name === undefined ? [] : [lastingProbe(host, name)]),
+    ],
   };
 };

@@ -215,6 +215,15 @@ twin
   });
 
 twin
+  .command("authority")
+  .description("the certificate by which browsers trust the edge: farm twin authority > farm.pem")
+  .argument("[stack]", "the stack", DEFAULT_STACK)
+  .action(async (stack: string) => {
+    const { authority } = await import("../twin/commands.ts");
+    await authority(stack);
+  });
+
+twin
   .command("ssh")
   .description("a shell on a host")
   .argument("<host>", "the host")

@@ -16,6 +16,7 @@ import { Training } from "../machines/training.ts";
 import { type Cost, costOf } from "../plan/cost.ts";
 import { deriveKeys, type Keys } from "../plan/keys.ts";
 import { hostPlan, makePlan, type Plan } from "../plan/plan.ts";
+import { farmCertificate } from "../roles/edge/authority.ts";
 import { presentCommit } from "./commit.ts";
 import { FarmError } from "./errors.ts";
 import {
@@ -40,6 +41,8 @@ export interface Outputs {
   readonly applications: Record<string, string[]>;
   /** Where names are registered, and what the registrars of the domains have to be told. */
   readonly names: NamesOutputs & { readonly registered: string };
+  /** Certificate of the farm's own authority, PEM: what browsers have to trust. Undefined where no host of ours is the edge. */
+  readonly authority: string | undefined;
   readonly cost: Cost;
   /** The page for the students of each training: HTML, a secret. */
   readonly handOuts: Record<string, pulumi.Output<string>>;
@@ -167,6 +170,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
     names: await namesOf(plan, keys, hosts, tunnel),
+    authority: farmCertificate(inventory, keys),
     cost: costOf(inventory),
     handOuts: Object.fromEntries(
       inventory.trainings.map((training) => [

@@ -1,10 +1,11 @@
 /** The smaller commands on a running twin: a shell, pulling plugs and putting them back, powering off. */
 import { spawn } from "node:child_process";
 import { namedHost } from "../operate/farm.ts";
+import { farmCertificate } from "../roles/edge/authority.ts";
 import { FarmError } from "../shell/errors.ts";
 import { declarationOf } from "../shell/stack.ts";
 import { undoLeftFault } from "./drills/left-over.ts";
-import { openRunningFarm, requireRoot, withGuests } from "./farm.ts";
+import { openRunningFarm, openTwin, requireRoot, withGuests } from "./farm.ts";
 import { askHosts, type HostHealth, isGreen } from "./health.ts";
 import { isRunning } from "./machines/inside.ts";
 import { lockStack } from "./machines/lock.ts";
@@ -21,6 +22,15 @@ export async function shellOn(stack: string, name: string, argv: readonly string
     child.on("error", reject);
     child.on("exit", (code) => resolve(code ?? 255));
   });
+}
+
+/** Prints the certificate that a browser has to trust in order to take those of a twin's edge. */
+export async function authority(stack: string): Promise<void> {
+  const { inventory, keys } = await openTwin(stack);
+  const certificate = farmCertificate(inventory, keys);
+  if (certificate === undefined)
+    throw new FarmError(`no host of ${stack} is an edge: it has no certificates`, "declare one: edge", 2);
+  process.stdout.write(certificate);
 }
 
 /**

@@ -1,5 +1,7 @@
 /** Whether the certificates behind a zone's names are good, last, and come from whom the zone allows. */
-import { connect, type PeerCertificate } from "node:tls";
+import { connect, type DetailedPeerCertificate } from "node:tls";
+import { ORGANISATION } from "../../certificates/authority.ts";
+import { AUTHORITY_LEAST_DAYS, LEAST_DAYS } from "../../roles/edge/authority.ts";
 import { edgeNames } from "../edge.ts";
 import { isWithin, type Zone } from "../record.ts";
 import {
@@ -14,8 +16,6 @@ import {
 
 /** Milliseconds. */
 const PATIENCE = 10_000;
-/** Days; authorities' clients renew when a third of 90 is left, and 14 mean that this has failed for two weeks. */
-const LEAST_DAYS = 14;
 
 /** Organisations that issue by the name that they have in CAA records (ccadb.org, "CAA identifiers"). */
 const ISSUERS: Readonly<Record<string, RegExp>> = {
@@ -25,6 +25,14 @@ const ISSUERS: Readonly<Record<string, RegExp>> = {
   "sectigo.com": /^(Sectigo|ZeroSSL)/,
   "ssl.com": /^SSL Corp/,
 };
+
+/** When the first ends of a certificate and of those by which it is signed: after that nobody takes it any more. */
+function firstEnd(shown: DetailedPeerCertificate): number {
+  const end = Date.parse(shown.valid_to);
+  const above = shown.issuerCertificate;
+  // One that is signed by itself is its own issuer.
+  return above === undefined || above === shown ? end : Math.min(end, firstEnd(above));
+}
 
 /** What a server shows for a name, without trusting it. Rejects with an Error that says why there is nothing. */
 export function certificateAt(name: string, address: string): Promise<Certificate> {
@@ -40,11 +48,11 @@ export function certificateAt(name: string, address: string): Promise<Certificat
     socket.on("timeout", () => socket.destroy(new Error(`no answer within ${PATIENCE / 1000} s`)));
     socket.on("error", reject);
     socket.on("secureConnect", () => {
-      const shown: PeerCertificate = socket.getPeerCertificate();
+      const shown = socket.getPeerCertificate(true);
       const problem = socket.authorized ? undefined : String(socket.authorizationError);
       socket.destroy();
       const issuer = shown.issuer?.O ?? shown.issuer?.CN ?? "nobody";
-      resolve({ issuer: String(issuer), expires: Date.parse(shown.valid_to), problem });
+      resolve({ issuer: String(issuer), expires: firstEnd(shown), problem });
     });
   });
 }
@@ -66,7 +74,8 @@ function judge(
 ): Finding[] {
   const days = Math.floor((expires - world.now) / DAY);
   const where = `the certificate of ${name} at ${address}`;
-  const issuers = allowed(zone, name);
+  // What our own authority may sign is in its certificate: CAA records are for those that sign for all (RFC 8659, 1).
+  const issuers = issuer === ORGANISATION ? [] : allowed(zone, name);
   const known = issuers.flatMap((each) => ISSUERS[each] ?? []);
   return [
     ...(problem === undefined
@@ -111,9 +120,29 @@ async function auditName(audited: Audited, name: string): Promise<Finding[]> {
   return (await Promise.all(findings)).flat();
 }
 
+/** Whether a later end has to be declared for the authorities of the edge's hosts. */
+function auditAuthority({ inventory: { edge }, world }: Audited): Finding[] {
+  if (edge.kind !== "hosts") return [];
+  const { until } = edge.authority;
+  const days = Math.floor((Date.parse(until) - world.now) / DAY);
+  if (days >= AUTHORITY_LEAST_DAYS) return [];
+  const what =
+    days < 0 ? `ended on ${until}` : `end on ${until}, in ${days} day(s), and no certificate lasts longer`;
+  return [
+    (days < 0 ? broken : warning)(
+      `the authorities of the edge's hosts ${what}`,
+      "declare a later day (edge.authority.until) and apply it",
+    ),
+  ];
+}
+
 /** What is wrong with the certificates of a zone's names that users call. */
 export async function auditCertificates(audited: Audited): Promise<Finding[]> {
   const names = new Set(edgeNames(audited.inventory).map(({ name }) => name));
   const ours = [...names].filter((name) => audited.zone.records.some((record) => record.name === name));
-  return (await Promise.all(ours.map((name) => auditName(audited, name)))).flat();
+  if (ours.length === 0) return [];
+  return [
+    ...auditAuthority(audited),
+    ...(await Promise.all(ours.map((name) => auditName(audited, name)))).flat(),
+  ];
 }

@@ -42,7 +42,7 @@ type Records = Map<string, string[]>;
 /** What is told of a name and a type: by everybody, unless a server is named before it ("192.0.2.51 NAME TYPE"). */
 class Told implements World {
   readonly resolver = RESOLVER;
-  readonly now = NOW;
+  now = NOW;
   readonly records: Records = new Map();
   readonly silent = new Set<string>();
   readonly lame = new Set<string>();
@@ -218,6 +218,26 @@ for (const [what, change, expected] of [
       w.shown = { ...w.shown, expires: NOW + 5 * DAY };
     },
     [/^warning: the certificate of pravka\.opplet\.net at 192\.0\.2\.52 expires in 5 day\(s\)$/],
+  ],
+  [
+    "authorities of ours that end before long",
+    (w: Told) => {
+      w.now = Date.parse("2028-11-20T12:00:00Z");
+      w.signedUntil = w.now + 14 * DAY;
+      w.shown = { ...w.shown, expires: w.now + 60 * DAY };
+    },
+    [
+      /^warning: the authorities of the edge's hosts end on 2028-12-31, in 40 day\(s\), and no certificate lasts longer$/,
+    ],
+  ],
+  [
+    "authorities of ours that have ended",
+    (w: Told) => {
+      w.now = Date.parse("2029-01-02T12:00:00Z");
+      w.signedUntil = w.now + 14 * DAY;
+      w.shown = { ...w.shown, expires: w.now + 60 * DAY };
+    },
+    [/^broken: the authorities of the edge's hosts ended on 2028-12-31$/],
   ],
   [
     "a certificate that browsers refuse",

@@ -185,7 +185,7 @@ const CASES: readonly (readonly [policy: string, change: (plan: Broken) => void,
   [
     "behind-the-edge",
     (p) => {
-      p.inventory.edge = { kind: "hosts", hosts: [], nameservers: [] };
+      p.inventory.edge = { kind: "hosts", hosts: [], nameservers: [], authority: { until: "2028-12-31" } };
     },
     "application pravka: there is no edge before it",
     "application redmine: there is no edge before it",

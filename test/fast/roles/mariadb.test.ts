@@ -49,7 +49,7 @@ function farm(members: number): { inventory: Inventory; cluster: Cluster } {
     clusters: [cluster],
     applications: [],
     domains: [],
-    edge: { kind: "hosts", hosts: [], nameservers: [] },
+    edge: { kind: "hosts", hosts: [], nameservers: [], authority: { until: "2028-12-31" } },
     exceptions: [],
     generations: {},
     stack: "test",

@@ -70,7 +70,7 @@ const inventory: Inventory = {
   ],
   databases: [{ id: "all", title, cluster: "main", extensions: [] }],
   domains: [],
-  edge: { kind: "hosts", hosts: [], nameservers: [] },
+  edge: { kind: "hosts", hosts: [], nameservers: [], authority: { until: "2028-12-31" } },
   exceptions: [],
   generations: {},
   stack: "test",
