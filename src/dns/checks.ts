@@ -2,6 +2,7 @@
 import { nameServers } from "../inventory/domains.ts";
 import { doubles } from "../inventory/doubles.ts";
 import type { Inventory } from "../inventory/schema.ts";
+import { checkCertificates } from "./check-certificates.ts";
 import { checkCloudflare } from "./check-cloudflare.ts";
 import { checkMail } from "./check-mail.ts";
 import { recordProblem } from "./content.ts";
@@ -176,6 +177,7 @@ export function checkDns(inventory: Inventory): Problems {
     ...checkRedirects(inventory),
     ...checkEdgeNames(inventory),
     ...checkMail(inventory),
+    ...checkCertificates(inventory),
     ...zones.flatMap((zone) => checkZone(inventory, zone)),
     ...checkCloudflare(inventory, zones),
   ];

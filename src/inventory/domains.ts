@@ -133,6 +133,9 @@ export const redirectSchema = z.strictObject({
   status: z.literal([301, 302, 307, 308], { error: "write 301, 302, 307 or 308" }),
 });
 
+/** Let's Encrypt (letsencrypt.org, "ACME endpoints"). */
+export const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
+
 /** Days between which the farm's authority may vouch for that of a host. It ends after 20 years: it is on no host. */
 export const AUTHORITY_DAYS = { first: "2026-01-01", last: "2046-01-01" };
 
@@ -146,6 +149,15 @@ const authority = z.strictObject({
       `write a day after ${AUTHORITY_DAYS.first} and not after ${AUTHORITY_DAYS.last}, when the farm's authority ends`,
     )
     .default("2028-12-31"),
+});
+
+/** A public authority that signs certificates by itself (ACME), which browsers trust. */
+const acme = z.strictObject({
+  directory: z
+    .url({ protocol: /^https$/, error: "write the address of its directory (https://…)" })
+    .default(LETS_ENCRYPT),
+  /** To whom it writes when something is wrong. */
+  contact: z.email("write a mail address such as certificates@example.org").optional(),
 });
 
 /** How users reach applications. */
@@ -163,6 +175,8 @@ export const edgeSchema = z.discriminatedUnion(
        */
       nameservers: z.array(id).default([]),
       authority: authority.prefault({}),
+      /** Without it users are shown certificates of the farm's own authority, which they have to be told to trust. */
+      acme: acme.optional(),
     }),
     /** Cloudflare, which reaches the nodes by a tunnel that they open. */
     z.strictObject({ kind: z.literal("cloudflare") }),

@@ -15,8 +15,8 @@ export interface KeyPair {
 export interface Keys {
   /**
    * A secret by name: `password/…` (43 characters of base64url, 256 bits), `tunnel/…` (32 bytes in base64, as Cloudflare
-   * takes them), `dnssec/ZONE` (a private key on P-256, 32 bytes in base64), `authority` and `host-authority/HOST` (the same in
-   * PEM, PKCS#8), `wireguard/HOST` or `ssh-host-key/HOST` (private keys). Throws on any other name.
+   * takes them), `dnssec/ZONE` (a private key on P-256, 32 bytes in base64), `authority`, `host-authority/HOST` and
+   * `acme-account` (the same in PEM, PKCS#8), `wireguard/HOST` or `ssh-host-key/HOST` (private keys). Throws on any other name.
    */
   secret(name: string): string;
   /** The generation of a secret: 1 until it is raised. */
@@ -127,7 +127,8 @@ export function deriveKeys(
       if (kind === "password") return derive(name).toString("base64url");
       if (kind === "wireguard") return wireguard(subject).privateKey;
       if (kind === "dnssec") return derivedOnP256(name).toString("base64");
-      if (kind === "authority" || kind === "host-authority") return p256Pem(derivedOnP256(name)).trimEnd();
+      if (kind === "authority" || kind === "host-authority" || kind === "acme-account")
+        return p256Pem(derivedOnP256(name)).trimEnd();
       if (kind === "tunnel") return derive(name).toString("base64");
       if (kind === "ssh-host-key") return sshHostKey(subject).privateKey.trimEnd();
       throw new Error(`no such kind of secret: ${name}`);

@@ -2,37 +2,19 @@
 import { readFileSync } from "node:fs";
 import { healthOf } from "../apps/health.ts";
 import { file, unit } from "../host/entries.ts";
-import type { FileState, ProbeState } from "../host/state.ts";
+import type { ConnectState, ProbeState } from "../host/state.ts";
 import type { Host } from "../inventory/schema.ts";
-import {
-  farmCertificate,
-  hostAuthority,
-  hostCertificate,
-  LEAST_DAYS,
-  servedNames,
-} from "./edge/authority.ts";
+import { challengeRule } from "./edge/acme.ts";
+import { acmeOf, certificates, TRUSTED } from "./edge/certificates.ts";
 import { edgeConfig, type Served } from "./edge/config.ts";
-import type { HostRole, RoleContext } from "./role.ts";
+import type { HostRole } from "./role.ts";
 import { WEB_PORT } from "./web.ts";
 
 const ROLE = "edge";
 const CONFIG = "/etc/farm/edge/haproxy.cfg";
-const HOSTNAMES = "/etc/farm/edge/hostnames";
-/** The farm's authority, the host's own, and the key of that. */
-const TRUSTED = "/etc/farm/edge/farm-authority.pem";
-const AUTHORITY = "/etc/farm/edge/authority.pem";
-const AUTHORITY_KEY = "/etc/farm/edge/authority.key";
-const PROGRAM = "/usr/local/lib/farm-edge/certificate.py";
 const SERVICE = "farm-edge.service";
-const RENEWAL = "farm-edge-certificate";
-
-const ours = (name: string): string => readFileSync(new URL(`./edge/${name}`, import.meta.url), "utf8");
-const TEXTS = {
-  program: ours("certificate.py"),
-  service: ours(SERVICE),
-  renewal: ours(`${RENEWAL}.service`),
-  timer: ours(`${RENEWAL}.timer`),
-};
+const UNIT = `/etc/systemd/system/${SERVICE}`;
+const TEXT = readFileSync(new URL(`./edge/${SERVICE}`, import.meta.url), "utf8");
 
 /** There is no certificate yet when the first configuration is tested: an empty directory stands for it. */
 const VALIDATE = "d=$(mktemp -d) && { FARM_EDGE_CERTIFICATES=$d haproxy -c -f %s; r=$?; rmdir $d; exit $r; }";
@@ -49,33 +31,11 @@ function probesOf(host: Host, { application: { id, hostnames }, health }: Served
   return foundAt(host).flatMap(([protocol, address]) =>
     (["http", "https"] as const).map((scheme) => ({
       name: `${id} answers through the edge by ${scheme} over ${protocol}`,
-      command: `curl --silent --show-error --fail --cacert ${TRUSTED} --max-time 10 --resolve '${name}:80:${address}' --resolve '${name}:443:${address}' '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
+      command: `curl --silent --show-error --fail --capath /etc/ssl/certs --cacert ${TRUSTED} --max-time 10 --resolve '${name}:80:${address}' --resolve '${name}:443:${address}' '${scheme}://${name}${health.path}' | grep -F '${health.contains}'`,
       // In a new farm the nodes' turn comes later, and they have 120 s themselves.
       within: 180,
     })),
   );
-}
-
-/** Asks how long the certificate lasts that users are shown now. */
-function lastingProbe({ address }: Host, name: string): ProbeState {
-  const shown = `openssl s_client -connect ${address}:443 -servername ${name} </dev/null 2>/dev/null`;
-  return {
-    name: `the certificate lasts ${LEAST_DAYS} days more`,
-    command: `${shown} | openssl x509 -noout -checkend ${LEAST_DAYS * 86_400}`,
-    within: 30,
-  };
-}
-
-/** What the edge's certificates are made from, and by what. */
-function certificateFiles({ inventory, host, keys, secret }: RoleContext): FileState[] {
-  const secretly = { owner: "root:root", mode: "0600" };
-  return [
-    file(HOSTNAMES, `${servedNames(inventory).join("\n")}\n`),
-    file(TRUSTED, farmCertificate(inventory, keys) ?? ""),
-    file(AUTHORITY, hostCertificate(inventory, keys, host.id)),
-    file(AUTHORITY_KEY, `${secret(hostAuthority(host.id))}\n`, secretly),
-    file(PROGRAM, TEXTS.program, { validate: 'python3 -c \'compile(open("%s").read(), "%s", "exec")\'' }),
-  ];
 }
 
 /** Takes users' requests for all applications, on http and https. */
@@ -86,25 +46,19 @@ export const edge: HostRole = (context) => {
     application,
     health: healthOf[application.software],
   }));
-  const certificates = certificateFiles(context);
-  const [name] = servedNames(inventory);
+  const { services, ...kept } = certificates(context);
+  const challenge = acmeOf(inventory) ? [challengeRule(context.keys)] : [];
   const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
   const addresses = foundAt(host).map(([, address]) => address);
   return {
     role: ROLE,
-    packages: ["haproxy", "openssl"],
-    directories: [
-      { path: "/etc/farm", owner: "root:root", mode: "0755" },
-      { path: "/etc/farm/edge", owner: "root:root", mode: "0755" },
-      { path: "/usr/local/lib/farm-edge", owner: "root:root", mode: "0755" },
-      { path: "/var/lib/farm-edge", owner: "root:haproxy", mode: "0750" },
-    ],
+    packages: ["haproxy", ...kept.packages],
+    directories: [{ path: "/etc/farm", owner: "root:root", mode: "0755" }, ...kept.directories],
     files: [
-      file(CONFIG, edgeConfig(inventory, addresses, served), { validate: VALIDATE }),
-      ...certificates,
-      file(`/etc/systemd/system/${SERVICE}`, TEXTS.service),
-      file(`/etc/systemd/system/${RENEWAL}.service`, TEXTS.renewal),
-      file(`/etc/systemd/system/${RENEWAL}.timer`, TEXTS.timer),
+      file(CONFIG, edgeConfig(inventory, addresses, served, challenge), { validate: VALIDATE }),
+      file(UNIT, TEXT),
+      ...kept.files,
+      ...services,
     ],
     // The addresses may come up after us.
     sysctls: [
@@ -114,25 +68,25 @@ export const edge: HostRole = (context) => {
     units: [
       unit("haproxy.service", { state: "masked", enabled: false }),
       unit(SERVICE, {
-        restartOn: [`/etc/systemd/system/${SERVICE}`],
+        restartOn: [UNIT],
         // HAProxy executes itself anew when it is reloaded, so that a new version takes over without a break.
-        reloadOn: [CONFIG, ...certificates.map(({ path }) => path), "package:haproxy"],
+        reloadOn: [CONFIG, ...kept.files.map(({ path }) => path), "package:haproxy"],
       }),
-      unit(`${RENEWAL}.timer`, { restartOn: [`/etc/systemd/system/${RENEWAL}.timer`] }),
+      ...kept.units,
     ],
     listens: [
       { service: "http", protocol: "tcp", port: 80, reach: "world" },
       { service: "https", protocol: "tcp", port: 443, reach: "world" },
     ],
-    connects: nodes.map((node) => ({
-      service: "web",
-      protocol: "tcp",
-      port: WEB_PORT,
-      to: { kind: "host", host: node },
-    })),
-    probes: [
-      ...served.flatMap((each) => probesOf(host, each)),
-      ...(name === undefined ? [] : [lastingProbe(host, name)]),
+    connects: [
+      ...nodes.map(
+        (node): ConnectState => ({
+          ...{ service: "web", protocol: "tcp", port: WEB_PORT },
+          to: { kind: "host", host: node },
+        }),
+      ),
+      ...kept.connects,
     ],
+    probes: [...served.flatMap((each) => probesOf(host, each)), ...kept.probes],
   };
 };

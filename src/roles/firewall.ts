@@ -1,4 +1,5 @@
 /** The packet filter: whatever no role of this host declares is dropped on the way in and refused on the way out. */
+import { isIPv6 } from "node:net";
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState, Contribution, ListenState } from "../host/state.ts";
 import { hostOf } from "../inventory/load.ts";
@@ -26,6 +27,9 @@ export interface FirewallInput {
   /** Of a Proxmox host: what each of its guests declares. */
   readonly guests: readonly GuestTraffic[];
 }
+
+/** What nftables calls the protocol of an address. */
+const family = (address: string): string => (isIPv6(address) ? "ip6" : "ip");
 
 const unique = (lines: readonly string[]): string[] => [...new Set(lines)].sort();
 const set = (addresses: readonly string[]): string => `{ ${unique(addresses).join(", ")} }`;
@@ -57,7 +61,7 @@ function outputRule({ inventory, host }: FirewallInput, connect: ConnectState): 
   const rest = `${connect.protocol} dport ${connect.port} accept comment "${connect.service}"`;
   const { to } = connect;
   if (to.kind === "internet") return [rest];
-  if (to.kind === "address") return [`ip daddr ${to.address} ${rest}`];
+  if (to.kind === "address") return [`${family(to.address)} daddr ${to.address} ${rest}`];
   const other = hostOf(inventory, to.host);
   if (to.kind === "host") return [`oifname "${MESH_INTERFACE}" ip daddr ${other.mesh} ${rest}`];
   const address = calledAt(host, other);

@@ -3,6 +3,7 @@
  * ever seen outside (Hetzner shuts servers off for that), and the host in between as router and packet filter. What a
  * guest may send is decided here a second time: whoever becomes root in a guest can remove the guest's own filter.
  */
+import { isIPv6 } from "node:net";
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState, Contribution } from "../host/state.ts";
 import { isPrivate, linkLocalOf, macOf, written } from "../inventory/addresses.ts";
@@ -50,14 +51,21 @@ function destinationOf(inventory: Inventory, guest: Host, { to }: ConnectState):
   return address === undefined ? undefined : `ip daddr ${address} `;
 }
 
-/** Whatever leads to one host or address goes by IPv4; only what may go anywhere goes by IPv6 too. */
+/**
+ * Whatever leads to one host goes by IPv4, to one address by the protocol of that; only what may go anywhere goes by both.
+ */
 function outward(inventory: Inventory, { guest, connects }: GuestTraffic): string[] {
   return connects.flatMap((connect) => {
-    const destination = destinationOf(inventory, guest, connect);
+    const { to } = connect;
     const rest = `${connect.protocol} dport ${connect.port} accept comment "${guest.id}: ${connect.service}"`;
+    if (to.kind === "address" && isIPv6(to.address))
+      return guest.address6 === undefined
+        ? []
+        : [`ip6 saddr ${guest.address6} ip6 daddr ${to.address} ${rest}`];
+    const destination = destinationOf(inventory, guest, connect);
     return [
       ...(destination === undefined ? [] : [`ip saddr ${guest.address} ${destination}${rest}`]),
-      ...(guest.address6 !== undefined && connect.to.kind === "internet"
+      ...(guest.address6 !== undefined && to.kind === "internet"
         ? [`ip6 saddr ${guest.address6} ${rest}`]
         : []),
     ];

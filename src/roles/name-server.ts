@@ -8,6 +8,7 @@ import { zonesOf } from "../dns/zones.ts";
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState } from "../host/state.ts";
 import { edgeHosts } from "../inventory/domains.ts";
+import { hostOf } from "../inventory/load.ts";
 import type { Host } from "../inventory/schema.ts";
 import { zoneFile } from "./name-server/zone.ts";
 import type { HostRole } from "./role.ts";
@@ -48,6 +49,17 @@ const keyPath = (zone: string): string => `${FOLDER}/keys/${zone}.key`;
 const keyFile = (privateKey: string): string =>
   `Private-key-format: v1.2\nAlgorithm: 13 (ECDSAP256SHA256)\nPrivateKey: ${privateKey}\n`;
 
+/** An edge host is asked at each address that users are told, so by IPv6 too: else nobody would be told that one. */
+function questionsTo(host: Host, { id, address6 }: Host): ConnectState[] {
+  const question = { service: "whether the edge serves a name", protocol: "tcp", port: 80 } as const;
+  return [
+    { ...question, to: { kind: "underlay", host: id } },
+    ...(host.address6 === undefined || address6 === undefined
+      ? []
+      : [{ ...question, to: { kind: "address", address: address6 } } as const]),
+  ];
+}
+
 /** Answers for all zones that this stack keeps. */
 export const nameServer: HostRole = ({ inventory, host, secret }) => {
   const zones = zonesOf(inventory).filter(({ keptBy }) => keptBy === undefined);
@@ -85,12 +97,7 @@ export const nameServer: HostRole = ({ inventory, host, secret }) => {
     })),
     connects: edgeHosts(inventory)
       .filter((id) => id !== host.id)
-      .map(
-        (id): ConnectState => ({
-          ...{ service: "whether the edge serves a name", protocol: "tcp", port: 80 },
-          to: { kind: "underlay", host: id },
-        }),
-      ),
+      .flatMap((id) => questionsTo(host, hostOf(inventory, id))),
     probes: zones.map(({ name, dnssec }) => ({
       name: `answers for ${name}${dnssec ? ", signed" : ""}`,
       command: `kdig @${host.address} ${name} SOA +dnssec +time=3 +retry=0 | grep -E '\\sIN\\s+${dnssec ? "RRSIG" : "SOA"}\\s'`,

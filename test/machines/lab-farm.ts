@@ -114,18 +114,15 @@ export async function awaitGreen(lab: TwinFarm, limit: number): Promise<number> 
   return (performance.now() - began) / 1000;
 }
 
-/** A program of this folder at work inside a twin's network; `stop` ends it and gives its lines of output. */
-export function client(
-  { stack }: TwinFarm,
-  name: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): { stop(): Promise<string[]> } {
-  const [command = "", ...rest] = inNamespace(stack, [
-    process.execPath,
-    join(import.meta.dirname, name),
-    ...args,
-  ]);
+/** A command at work: its lines of output when it has ended by itself, or when `stop` ends it. */
+export interface AtWork {
+  readonly ended: Promise<string[]>;
+  stop(): Promise<string[]>;
+}
+
+/** Starts a command with these settings beside those of its environment. */
+export function start(argv: readonly string[], env: NodeJS.ProcessEnv): AtWork {
+  const [command = "", ...rest] = argv;
   const child = spawn(command, rest, {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, ...env },
@@ -134,12 +131,29 @@ export function client(
   child.stdout.on("data", (chunk: Buffer) => {
     output += chunk;
   });
-  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  const ended = new Promise<string[]>((resolve) =>
+    child.on("close", () => resolve(output.split("\n").filter(Boolean))),
+  );
   return {
-    async stop() {
+    ended,
+    stop() {
       child.kill("SIGTERM");
-      await ended;
-      return output.split("\n").filter(Boolean);
+      return ended;
     },
   };
 }
+
+/** A program of this folder as a command. */
+export const program = (name: string, args: readonly string[]): string[] => [
+  process.execPath,
+  join(import.meta.dirname, name),
+  ...args,
+];
+
+/** A program of this folder at work inside a twin's network. */
+export const client = (
+  { stack }: TwinFarm,
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): AtWork => start(inNamespace(stack, program(name, args)), env);

@@ -1,45 +1,18 @@
 /** Names as a stranger finds them: our own name servers, asked by a resolver that validates, while a host of the edge is lost. */
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
-import { delegations } from "../../src/dns/name-servers.ts";
-import { hostOf } from "../../src/inventory/load.ts";
-import type { FarmDeclaration } from "../../src/inventory/schema.ts";
-import type { TwinFarm } from "../../src/twin/farm.ts";
-import { inMachine } from "../../src/twin/machines/inside.ts";
-import { boot, bootAgain, destroy, kill } from "../../src/twin/machines/machine.ts";
+import { servedNames } from "../../src/roles/edge/authority.ts";
+import { bootAgain, kill } from "../../src/twin/machines/machine.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
-import { proxyAddress } from "../../src/twin/machines/packages.ts";
 import { waitUntil } from "../../src/twin/machines/run.ts";
-import { farm, withoutRoot } from "./lab-farm.ts";
-import { guest, smallFarm, smallProgram } from "./small-farm.ts";
-
-const STACK = "names";
-const PORT = "8188";
-/** A computer that is no host of the farm, and knows of it what anybody may know. */
-const CLIENT = "client";
-const CLIENT_ADDRESS = "10.88.0.200";
-const RANGE = "10.88.0.0/24";
-const ZONE = "example.net";
-const NAME = `www.${ZONE}`;
-const EDGES = ["edge1", "edge2"];
-
-const title = { en: "Names", ru: "Имена" };
-
-const REDIRECTS = [
-  { from: NAME, to: "https://example.org", status: 301 },
-  { from: `old.${ZONE}`, to: "https://example.org/new?x=1", status: 302 },
-] as const;
-
-const declaration: FarmDeclaration = {
-  ...smallFarm(title, [guest("edge1", 131, "1 GB"), guest("edge2", 132, "1 GB")]),
-  domains: [{ name: ZONE, caa: ["letsencrypt.org"] }],
-  redirects: [...REDIRECTS],
-  edge: { kind: "hosts", hosts: EDGES, nameservers: EDGES },
-};
+import { withoutRoot } from "./lab-farm.ts";
+import { browserTests } from "./names-browser.ts";
+import { certificateTests } from "./names-certificates.ts";
+import { CLIENT_ADDRESS, EDGES, NAME, NamesFarm, REDIRECTS, STACK, WIKI, ZONE } from "./names-farm.ts";
 
 /** Passes questions on, and with a second argument changes an address in the answers, as somebody on the way could. */
 const RELAY = `
@@ -54,79 +27,14 @@ while True:
     here.sendto(answer.replace(*change) if change else answer, asker)
 `;
 
-/** A resolver's configuration: to whom the zone is delegated, and by which key it is signed, as the zone above would say. */
-const resolver = (ds: string, servers: readonly string[]): string => `server:
-  interface: 127.0.0.1
-  interface: ${CLIENT_ADDRESS}
-  access-control: ${RANGE} allow
-  do-not-query-localhost: no
-  trust-anchor: "${ZONE}. IN DS ${ds}"
-  local-zone: "${ZONE.replace(/^[^.]+\./, "")}." typetransparent
-  local-data: "${ZONE}. 300 IN DS ${ds}"
-remote-control:
-  control-enable: no
-stub-zone:
-  name: "${ZONE}"
-${servers.map((server) => `  stub-addr: ${server}\n`).join("")}`;
-
 describe("names of a farm with name servers of its own", { skip: withoutRoot }, () => {
-  let root = "";
-  let twin: TwinFarm;
-  let ds = "";
-  const addressOf = (host: string): string => hostOf(twin.inventory, host).address;
+  const names = new NamesFarm();
+  const inside = (command: string, input?: string) => names.inside(command, input);
+  const ask = (...question: Parameters<NamesFarm["ask"]>) => names.ask(...question);
+  const addressOf = (host: string) => names.addressOf(host);
 
-  async function inside(command: string, input = ""): Promise<string> {
-    const { code, stdout, stderr } = await inMachine(STACK, CLIENT, ["sh", "-euc", command], {
-      input,
-      limit: 300,
-    });
-    assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
-    return stdout.trim();
-  }
-
-  /** What the resolver, or a server, answers for a name: status, whether it was validated, and the addresses. */
-  async function ask(name: string, server = "127.0.0.1", type = "A") {
-    const text = await inside(`kdig @${server} ${name} ${type} +dnssec +time=5 +retry=1 || true`);
-    return {
-      status: /status: (\w+)/.exec(text)?.[1],
-      validated: /Flags:[^;]*\bad\b/.test(text),
-      addresses: [...text.matchAll(/\sIN\s+A\s+([\d.]+)$/gm)].map((m) => m[1] ?? "").sort(),
-      text,
-    };
-  }
-
-  async function resolveBy(servers: readonly string[]): Promise<void> {
-    await inside(
-      "cat >/etc/unbound/unbound.conf; systemctl reset-failed unbound; systemctl restart unbound",
-      resolver(ds, servers),
-    );
-  }
-
-  before(async () => {
-    root = smallProgram(STACK, RANGE, declaration);
-    const { code, stdout, stderr } = await farm(["twin", "up", STACK, "--port", PORT], 900, root);
-    assert.equal(code, 0, stdout + stderr);
-    twin = (await (
-      await import(pathToFileURL(join(root, "src/twin/farm.ts")).href)
-    ).openRunningFarm(STACK)) as TwinFarm;
-    ds = delegations(twin.inventory, twin.keys)[ZONE]?.ds ?? assert.fail("no DS record");
-    await boot(STACK, {
-      ...{ name: CLIENT, address: CLIENT_ADDRESS, prefixLength: 24, diskBytes: 2 * 2 ** 30 },
-      authorizedKeys: [],
-    });
-    const apt = `apt-get -qq -o Acquire::http::Proxy=${proxyAddress(STACK)}`;
-    await inside(
-      `export DEBIAN_FRONTEND=noninteractive; ${apt} update && ${apt} -y install --no-install-recommends unbound knot-dnsutils curl ca-certificates >/dev/null`,
-    );
-    await inside("echo nameserver 127.0.0.1 >/etc/resolv.conf");
-    await resolveBy(EDGES.map(addressOf));
-  });
-
-  after(async () => {
-    await destroy(STACK, CLIENT);
-    await farm(["twin", "down", STACK, "--purge"], 120, root);
-    rmSync(root, { recursive: true });
-  });
+  before(() => names.up());
+  after(() => names.remove());
 
   test("a name leads to all hosts of the edge, and the resolver finds the signature good", async () => {
     // The first question to a server makes it ask the hosts; until it knows, all count.
@@ -144,28 +52,33 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
     assert(hash, text);
   });
 
-  /** What the audit finds, asked from beside the farm's machines. */
-  async function audited(): Promise<string[]> {
+  /**
+   * What the audit finds, asked from beside the farm's machines, by whom the farm's authority is trusted, or by a stranger
+   * to it.
+   */
+  async function audited(trusted = true): Promise<string[]> {
+    const folder = mkdtempSync(join(tmpdir(), "audit-"));
+    const file = join(folder, "farm.pem");
+    writeFileSync(file, await names.authority());
     const script = join(import.meta.dirname, "audit-names.ts");
-    const { code, stdout, stderr } = await runInNamespace(STACK, [
-      ...[process.execPath, script, root, STACK, CLIENT_ADDRESS],
-    ]);
+    const { code, stdout, stderr } = await runInNamespace(
+      STACK,
+      [process.execPath, script, names.root, STACK, CLIENT_ADDRESS],
+      { env: { ...process.env, ...(trusted ? { NODE_EXTRA_CA_CERTS: file } : {}) } },
+    );
+    rmSync(folder, { recursive: true });
     assert.equal(code, 0, stderr);
     const audits: { findings: { severity: string; what: string }[] }[] = JSON.parse(stdout);
     return audits.flatMap((each) => each.findings.map(({ severity, what }) => `${severity}: ${what}`)).sort();
   }
 
-  const inHouse = (name: string) =>
-    EDGES.map(
-      (host) =>
-        `broken: the certificate of ${name} at ${addressOf(host)} is refused by browsers: DEPTH_ZERO_SELF_SIGNED_CERT`,
-    );
-
   /** A server asks the hosts behind a name from the first question for it on; a host that was slow is told again in time. */
-  async function knowLiveHosts(names: readonly string[]): Promise<void> {
-    const questions = names.flatMap((name) => EDGES.map((server) => [name, addressOf(server)] as const));
+  async function knowLiveHosts(): Promise<void> {
+    const questions = servedNames(names.twin.inventory).flatMap((name) =>
+      EDGES.flatMap((server) => ["A", "AAAA"].map((type) => [name, addressOf(server), type] as const)),
+    );
     const tellAll = async () => {
-      const answers = await Promise.all(questions.map(([name, server]) => ask(name, server)));
+      const answers = await Promise.all(questions.map((question) => ask(...question)));
       return answers.every(({ addresses }) => addresses.length === EDGES.length);
     };
     await tellAll();
@@ -174,22 +87,32 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
     await waitUntil(tellAll, 30, () => "not all hosts of the edge are told");
   }
 
-  test("the audit finds the twin's own certificates, and nothing else", async () => {
-    await knowLiveHosts([NAME, `old.${ZONE}`]);
-    assert.deepEqual(await audited(), [NAME, `old.${ZONE}`].flatMap(inHouse).sort());
+  test("the audit finds nothing, and without trust in the farm's authority its certificates alone", async () => {
+    await knowLiveHosts();
+    assert.deepEqual(await audited(), []);
+    const found = await audited(false);
+    const { hosts } = names.twin.inventory;
+    const ways = hosts
+      .filter(({ id }) => EDGES.includes(id))
+      .flatMap(({ address, address6 }) => [address, address6]);
+    assert.equal(found.length, ways.length * servedNames(names.twin.inventory).length, found.join("\n"));
+    for (const line of found)
+      assert.match(line, /^broken: the certificate of \S+ at \S+ is refused by browsers: .*ISSUER/);
   });
 
-  test("each row of the redirects is followed by name, as declared", async () => {
-    for (const { from, to, status } of REDIRECTS) {
-      const head = await inside(`curl -sS -o /dev/null -D - --max-time 10 'http://${from}/a/b?c=d'`);
-      assert.match(head, new RegExp(`^HTTP/1.1 ${status}`), from);
-      const expected = new URL(to).pathname === "/" ? `${to}/a/b?c=d` : to;
-      assert.equal(/^location: (\S+)/im.exec(head)?.[1], expected, from);
-    }
+  test("each row of the redirects is followed by name, by https as well as http, as declared", async () => {
+    for (const { from, to, status } of REDIRECTS)
+      for (const scheme of ["http", "https"]) {
+        const head = await inside(`curl -sS -o /dev/null -D - --max-time 10 '${scheme}://${from}/a/b?c=d'`);
+        assert.match(head, new RegExp(`^HTTP/\\S+ ${status}`), from);
+        const target = to === "wiki" ? `https://${WIKI}` : to;
+        const expected = new URL(target).pathname === "/" ? `${target}/a/b?c=d` : target;
+        assert.equal(/^location: (\S+)/im.exec(head)?.[1], expected, from);
+      }
   });
 
   test("an address that was changed on the way is refused", async (t) => {
-    t.after(() => resolveBy(EDGES.map(addressOf)));
+    t.after(() => names.resolveBy(EDGES.map(addressOf)));
     const [edge = "", other = ""] = EDGES.map(addressOf);
     const relay = (change: string) =>
       inside(
@@ -197,12 +120,12 @@ describe("names of a farm with name servers of its own", { skip: withoutRoot }, 
       );
     await inside("cat >/root/relay.py", RELAY);
     await relay("");
-    await resolveBy(["127.0.0.1@5301"]);
+    await names.resolveBy(["127.0.0.1@5301"]);
     const honest = await ask(NAME);
     assert.deepEqual([honest.status, honest.validated], ["NOERROR", true], honest.text);
     await relay(`${edge} 192.0.2.66`);
     assert((await ask(NAME, "127.0.0.1 -p 5301")).addresses.includes("192.0.2.66"), "it was changed");
-    await resolveBy(["127.0.0.1@5301"]);
+    await names.resolveBy(["127.0.0.1@5301"]);
     const changed = await ask(NAME);
     assert.deepEqual([changed.status, changed.addresses], ["SERVFAIL", []], changed.text);
   });
@@ -266,9 +189,10 @@ except TimeoutError: print(count)
     assert.equal((await ask(NAME)).status, "NOERROR");
   });
 
+  browserTests(names);
+  certificateTests(names);
+
   test("applied again, nothing is changed", async () => {
-    const { code, stdout, stderr } = await farm(["twin", "up", STACK, "--port", PORT], 900, root);
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, /0 created, 0 updated, 0 deleted/);
+    assert.match(await names.apply(), /0 created, 0 updated, 0 deleted/);
   });
 });

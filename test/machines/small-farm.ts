@@ -29,7 +29,7 @@ export const smallFarm = (title: Title, guests: readonly DeclaredHost[]): FarmDe
     {
       id: PARENT,
       site: "fsn1",
-      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 4 },
+      origin: { kind: "dedicated", hypervisor: "proxmox", cores: 8 },
       mesh: "10.80.0.1",
       memory: "64 GB",
       disk: "3 TB",
@@ -43,7 +43,15 @@ export const smallFarm = (title: Title, guests: readonly DeclaredHost[]): FarmDe
 export const exampleAddresses = ({ hosts }: FarmDeclaration): Record<string, string> =>
   Object.fromEntries(hosts.map(({ id }, index) => [id, `192.0.2.${index + 1}`]));
 
-/** Writes a stack's settings into a copy of the program: examples, in place of which the twin has its own. */
+/** Addresses of IPv6 for the Proxmox host and some of its guests, of a range for examples (RFC 3849). */
+export const exampleAddresses6 = (guests: readonly string[]): Record<string, unknown> => ({
+  "farms:addresses6": Object.fromEntries(
+    [PARENT, ...guests].map((id, index) => [id, `2001:db8:90::${index + 2}`]),
+  ),
+  "farms:guestNetworks6": { [PARENT]: "2001:db8:90::1/64" },
+});
+
+/** Writes a stack's settings into a copy of the program: examples, in place of which the twin has its own, and `more`. */
 export function writeSettings(
   copy: string,
   stack: string,

@@ -68,7 +68,12 @@ const policies = (inventory: Inventory): string[] =>
  * Without a certificate of its own a name is no name of ours: strict-sni ends such connections. The certificate's
  * directory comes from the environment, so that the configuration can be tested before there is a certificate.
  */
-function frontend(inventory: Inventory, addresses: readonly string[], served: readonly Served[]): string {
+function frontend(
+  inventory: Inventory,
+  addresses: readonly string[],
+  served: readonly Served[],
+  challenge: readonly string[],
+): string {
   const names = served.map(
     ({ application: { id, hostnames } }) =>
       `  acl is_${id} req.hdr(host),host_only,lower -m str -- ${hostnames.join(" ")}`,
@@ -88,7 +93,7 @@ ${binds.join("\n")}
   http-request del-header X-Real-IP
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
-${[...names, ...lives(served), ...redirects(inventory), ...policies(inventory), ...routes].join("\n")}
+${[...names, ...challenge, ...lives(served), ...redirects(inventory), ...policies(inventory), ...routes].join("\n")}
   default_backend unknown
 
 backend unknown
@@ -129,13 +134,16 @@ ${common}${servers("")}
 `;
 }
 
-/** The whole configuration of one edge. `addresses` are those that users call, of IPv6 in brackets. */
+/**
+ * The whole configuration of one edge. `addresses` are those that users call, of IPv6 in brackets; `challenge` has the rule by
+ * which a public authority is answered, where there is one.
+ */
 export function edgeConfig(
   inventory: Inventory,
   addresses: readonly string[],
   served: readonly Served[],
+  challenge: readonly string[],
 ): string {
-  return [HEAD, frontend(inventory, addresses, served), ...served.map((s) => backends(inventory, s))].join(
-    "\n",
-  );
+  const users = frontend(inventory, addresses, served, challenge);
+  return [HEAD, users, ...served.map((s) => backends(inventory, s))].join("\n");
 }

@@ -100,3 +100,19 @@ test("one alone, an unknown one, and a raised key are refused", () => {
   });
   assert.match(no(raised), /dnssec\/opplet\.net can't be rotated yet/);
 });
+
+test("an edge host is asked at each of its addresses, and where one of the two has no IPv6 by IPv4 alone", () => {
+  const asked = (addresses6: Record<string, string>) =>
+    text(
+      (_, settings) => Object.assign(settings, { addresses6 }),
+      "contabo-stl1",
+      "/etc/farm/firewall.nft",
+    ).match(/^.*whether the edge serves a name.*$/gm);
+  const way = 'tcp dport 80 accept comment "whether the edge serves a name"';
+  const both = { "contabo-stl1": "2001:db8:1::1", "contabo-stl2": "2001:db8:2::1" };
+  assert.deepEqual(asked(both), [
+    `    ip6 daddr 2001:db8:2::1 ${way}`,
+    `    oifname != "wg0" ip daddr 192.0.2.53 ${way}`,
+  ]);
+  assert.equal(asked({ "contabo-stl2": "2001:db8:2::1" })?.length, 1);
+});

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { Contribution } from "../../../src/host/state.ts";
+import { challengeRule } from "../../../src/roles/edge/acme.ts";
 import { edge } from "../../../src/roles/edge.ts";
+import { type Change, refusal } from "../refusal.ts";
 import { contextOf } from "./web-context.ts";
 
 const context = contextOf("edge1");
 const contribution = edge(context);
 const config = contribution.files?.find((f) => f.path.endsWith("haproxy.cfg"))?.content ?? "";
+const certificatesOf = ({ files }: Contribution): { names: string[]; acme: unknown } =>
+  JSON.parse(files?.find((f) => f.path === "/etc/farm/edge/certificates.json")?.content ?? "");
 const section = (head: string): string => config.split(/\n(?=\S)/).find((s) => s.startsWith(head)) ?? "";
 
 test("users are awaited on the host's own addresses, not on the mesh, and each way is asked", () => {
@@ -61,10 +66,7 @@ test("what a client says of its own origin is replaced", () => {
 });
 
 test("the certificate is for every name that is served", () => {
-  const names = contribution.files
-    ?.find((f) => f.path === "/etc/farm/edge/hostnames")
-    ?.content.trim()
-    .split("\n");
+  const { names } = certificatesOf(contribution);
   assert.deepEqual(names, context.inventory.applications.flatMap((a) => a.hostnames).sort());
 });
 
@@ -104,7 +106,78 @@ test("how mail is to be sent to us is said under a name of its own, which the ce
       'string "version: STSv1\\nmode: enforce\\nmx: mail.example.org\\nmax_age: 604800\\n" if { req.hdr(host),host_only,lower -m str mta-sts.example.org } { path /.well-known/mta-sts.txt }',
     ),
   );
-  const names = more.files?.find((f) => f.path === "/etc/farm/edge/hostnames")?.content;
+  const { names } = certificatesOf(more);
   for (const name of ["mta-sts.example.org", "old.lab.opplet.net", "www.lab.opplet.net"])
-    assert(names?.includes(`${name}\n`), name);
+    assert(names.includes(name), name);
 });
+
+const asked = contextOf("edge1", (farm) => {
+  farm.edge = { kind: "hosts", hosts: ["edge1"], acme: { contact: "certificates@example.org" } };
+});
+const publicly = edge(asked);
+
+test("without a public authority nobody is asked, and nothing goes out for it", () => {
+  assert.equal(certificatesOf(contribution).acme, null);
+  assert.doesNotMatch(config, /acme-challenge/);
+  assert(!contribution.packages?.includes("uacme"));
+  assert(!contribution.connects?.some(({ service }) => service === "acme"));
+});
+
+test("a public authority is answered before any other rule, for each question and none that is no question", () => {
+  const rules = publicly.files
+    ?.find((f) => f.path.endsWith("haproxy.cfg"))
+    ?.content.match(/^ {2}http-request (return|redirect) .*$/gm);
+  const [, thumbprint, question = ""] =
+    /lf-string "%\[path,field\(4,\/\)\]\.([\w-]{43})" if \{ path_reg (\S+) \}/.exec(rules?.[0] ?? "") ?? [];
+  assert(thumbprint, rules?.[0]);
+  const path = new RegExp(question);
+  assert(path.test("/.well-known/acme-challenge/aB3-_x"));
+  for (const other of ["", "a/b", "a.b", "%0a", "a?b"])
+    assert(!path.test(`/.well-known/acme-challenge/${other}`), other);
+  assert.deepEqual(certificatesOf(publicly).acme, {
+    directory: "https://acme-v02.api.letsencrypt.org/directory",
+    contact: "certificates@example.org",
+  });
+  assert(publicly.connects?.some(({ service, port }) => service === "acme" && port === 443));
+});
+
+test("all hosts of the edge have one account, so that any of them can answer", () => {
+  const rule = (host: string) => {
+    const context = contextOf(host, (farm) => {
+      farm.edge = { kind: "hosts", hosts: ["edge1", "web1"], acme: {} };
+    });
+    return challengeRule(context.keys);
+  };
+  assert.equal(rule("edge1"), rule("web1"));
+});
+
+const refused: [string, Change, RegExp][] = [
+  [
+    "a directory without TLS",
+    (farm) => {
+      farm.edge = { kind: "hosts", hosts: ["edge1"], acme: { directory: "http://192.0.2.1/dir" } };
+    },
+    /edge\.acme\.directory: write the address of its directory \(https:\/\/…\)/,
+  ],
+  [
+    "a zone that does not allow the authority",
+    (farm) => {
+      farm.edge = { kind: "hosts", hosts: ["edge1"], acme: {} };
+      farm.domains = [{ name: "opplet.net", caa: ["digicert.com"] }];
+    },
+    /domain opplet\.net: caa allows digicert\.com alone, and edge\.acme asks Let's Encrypt; add "letsencrypt\.org"/,
+  ],
+  [
+    "more names than a certificate has",
+    (farm) => {
+      farm.edge = { kind: "hosts", hosts: ["edge1"], acme: {} };
+      farm.redirects = Array.from({ length: 99 }, (_, index) => ({
+        ...{ from: `n${index}.lab.opplet.net`, to: "pravka", status: 301 as const },
+      }));
+    },
+    /edge\.acme: 101 names lead to the edge, and one certificate has 100 at most/,
+  ],
+];
+
+for (const [what, change, pattern] of refused)
+  test(`refused: ${what}`, () => assert.match(refusal(change), pattern));
