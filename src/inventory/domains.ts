@@ -153,6 +153,7 @@ const authority = z.strictObject({
 
 /** A public authority that signs certificates by itself (ACME), which browsers trust. */
 const acme = z.strictObject({
+  /** Its address; without it Let's Encrypt's. */
   directory: z
     .url({ protocol: /^https$/, error: "write the address of its directory (https://…)" })
     .default(LETS_ENCRYPT),
@@ -174,6 +175,7 @@ export const edgeSchema = z.discriminatedUnion(
        * are somebody else's to answer for.
        */
       nameservers: z.array(id).default([]),
+      /** The farm's own authority, by which these hosts make their certificates. */
       authority: authority.prefault({}),
       /** Without it users are shown certificates of the farm's own authority, which they have to be told to trust. */
       acme: acme.optional(),

@@ -36,8 +36,8 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   "for programs": "для программ",
   "for a comment on a pull request": "для комментария к запросу на слияние",
   "the farm's pages on a wiki": "страницы фермы в вики",
-  "write what is declared as pages in both languages: an overview, one for each host, cluster, application and domain; of a page only the part that is ours, and only where it differs; the account's password is in FARM_WIKI_PASSWORD":
-    "записать объявленное страницами на обоих языках: обзор и по странице на сервер, связку, приложение и домен; на странице только нашу часть и только если она отличается; пароль учётной записи — в FARM_WIKI_PASSWORD",
+  "write what is declared, and what this computer has measured, as pages in both languages: an overview with pictures, one for each host, cluster, application and domain; of a page only the parts that are ours, and only where they differ; the account's password is in FARM_WIKI_PASSWORD":
+    "записать объявленное и измеренное на этом компьютере страницами на обоих языках: обзор со схемами и по странице на сервер, связку, приложение и домен; на странице только наши части и только если они отличаются; пароль учётной записи — в FARM_WIKI_PASSWORD",
   "the account, as Special:BotPasswords names it (Admin@farm)":
     "учётная запись, как её называет Special:BotPasswords (Admin@farm)",
   "the wiki (default: the stack's own)": "вики (если не сказано, то своя у стека)",
@@ -95,4 +95,6 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   "the hosts to break, in place of the drill's own":
     "серверы, которые сломать, вместо тех, что в самих учениях",
   "how often": "сколько раз",
+  "the certificate by which browsers trust the edge: farm twin authority > farm.pem":
+    "сертификат, по которому браузеры доверяют входу: farm twin authority > farm.pem",
 };

@@ -245,4 +245,18 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "A token for DigitalOcean, where there are droplets.": "Токен DigitalOcean, если есть дроплеты.",
   "A token for Hetzner Cloud, where there are servers or trainings.":
     "Токен Hetzner Cloud, если там есть серверы или учебные курсы.",
+  "The farm's own authority, by which these hosts make their certificates.":
+    "Собственный центр сертификации фермы: по нему эти серверы делают свои сертификаты.",
+  "Without it users are shown certificates of the farm's own authority, which they have to be told to trust.":
+    "Без этого люди видят сертификаты собственного центра фермы, и им надо сказать, что ему можно верить.",
+  "The day with whose beginning a host can sign no more, until a later one is written here and applied.":
+    "День, с начала которого сервер больше не может подписывать, пока здесь не напишут и не применят более поздний.",
+  "Its address; without it Let's Encrypt's.": "Его адрес; если не написан, это Let's Encrypt.",
+  "To whom it writes when something is wrong.": "Кому он пишет, когда что-то не так.",
+  "Where the connectors' program comes from, where Cloudflare is the edge.":
+    "Откуда берётся программа коннекторов, если вход — Cloudflare.",
+  "The public key by which its packages are known, armoured.":
+    "Открытый ключ, по которому узнают её пакеты, в виде текста (armor).",
+  'An apt repository with suite "any" and component "main": Cloudflare\'s own, or a mirror.':
+    "Репозиторий apt с выпуском «any» и разделом «main»: самой Cloudflare или зеркало.",
 };
