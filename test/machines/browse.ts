@@ -29,8 +29,8 @@ const ARGS = [
   "--disable-background-networking",
   "--disable-component-update",
 ];
-/** Milliseconds, after which a person has given up. */
-const PATIENCE = 30_000;
+/** Milliseconds, after which a person loads the page anew. */
+const PATIENCE = 20_000;
 
 const [count = "1", pace = "0", url = ""] = process.argv.slice(2);
 let stopping = false;

@@ -114,8 +114,9 @@ export async function awaitGreen(lab: TwinFarm, limit: number): Promise<number> 
   return (performance.now() - began) / 1000;
 }
 
-/** A command at work: its lines of output when it has ended by itself, or when `stop` ends it. */
+/** A command at work: its lines of output so far, when it has ended by itself, or when `stop` ends it. */
 export interface AtWork {
+  lines(): string[];
   readonly ended: Promise<string[]>;
   stop(): Promise<string[]>;
 }
@@ -131,10 +132,10 @@ export function start(argv: readonly string[], env: NodeJS.ProcessEnv): AtWork {
   child.stdout.on("data", (chunk: Buffer) => {
     output += chunk;
   });
-  const ended = new Promise<string[]>((resolve) =>
-    child.on("close", () => resolve(output.split("\n").filter(Boolean))),
-  );
+  const lines = () => output.split("\n").slice(0, -1).filter(Boolean);
+  const ended = new Promise<string[]>((resolve) => child.on("close", () => resolve(lines())));
   return {
+    lines,
     ended,
     stop() {
       child.kill("SIGTERM");

@@ -9,7 +9,7 @@ import { hostOf } from "../../src/inventory/load.ts";
 import { awaitHealth } from "../../src/twin/health.ts";
 import { inNetworkOf } from "../../src/twin/machines/inside.ts";
 import { bootAgain, kill } from "../../src/twin/machines/machine.ts";
-import { must } from "../../src/twin/machines/run.ts";
+import { must, waitUntil } from "../../src/twin/machines/run.ts";
 import type { Load } from "./browse.ts";
 import { type AtWork, program, start } from "./lab-farm.ts";
 import { CLIENT, EDGES, type NamesFarm, NODES, STACK, WIKI } from "./names-farm.ts";
@@ -18,7 +18,12 @@ import { CLIENT, EDGES, type NamesFarm, NODES, STACK, WIKI } from "./names-farm.
 const PACE = 500;
 /** Loads before a host dies, and seconds for which the reader goes on afterwards. */
 const BEFORE = 10;
-const AFTER = 40;
+const AFTER = 25;
+/**
+ * Loads that may fail when the edge host dies at which the browser has a connection open: nobody closes that, so the page under way
+ * is waited for until the reader loads it anew, and the browser then asks for 10 s whether the connection lives.
+ */
+const MOST_FAILED = 2;
 
 /** A person's browser on the client: its settings trust the farm's authority as its user has told it to. */
 class Browser {
@@ -56,7 +61,10 @@ function summary(series: readonly Load[]): string {
   const failed = series.filter(({ error }) => error !== "").length;
   const longest = Math.max(...series.map(({ took }) => took));
   const median = series.map(({ took }) => took).sort((a, b) => a - b)[series.length >> 1];
-  return `${failed} of ${series.length} loads failed, the longest took ${(longest / 1000).toFixed(1)} s, half of them at most ${median} ms`;
+  const good = series.filter(({ error }) => error === "");
+  const gaps = good.slice(1).map(({ ended }, index) => ended - (good[index]?.ended ?? 0));
+  const gap = Math.max(...gaps) / 1000;
+  return `${failed} of ${series.length} loads failed, the longest took ${(longest / 1000).toFixed(1)} s, half of them at most ${median} ms; longest time without a page ${gap.toFixed(1)} s`;
 }
 
 /** The tests of a farm that is up. */
@@ -100,18 +108,29 @@ export function browserTests(names: NamesFarm): void {
     }
   });
 
-  /** Loads of a page one after another while a host dies in the middle of them. */
-  async function whileDies(t: TestContext, host: string): Promise<readonly Load[]> {
+  /** Loads of a page one after another while a host dies in the middle of them; `choose` names it, by the last load. */
+  async function whileDies(t: TestContext, choose: (last: Load) => string): Promise<readonly Load[]> {
     const reader = browser.load(url, Number.MAX_SAFE_INTEGER);
-    await pause(BEFORE * PACE);
-    const died = Date.now();
-    await kill(STACK, [host]);
-    await pause(AFTER * 1000);
-    const series = loads(await reader.stop());
+    let host = "";
+    let died = 0;
+    try {
+      await waitUntil(
+        () => reader.lines().length >= BEFORE,
+        60,
+        () => `the browser has not loaded ${BEFORE} pages`,
+      );
+      host = choose(loads(reader.lines()).at(-1) ?? assert.fail("nothing was loaded"));
+      died = Date.now();
+      await kill(STACK, [host]);
+      await pause(AFTER * 1000);
+    } finally {
+      await reader.stop();
+    }
+    const series = loads(reader.lines());
+    await bootAgain(STACK, host);
+    t.diagnostic(`${host} died: ${summary(series)}`);
     const late = series.filter(({ ended }) => ended > died);
     assert(late.length > 1 && series.length - late.length > 1, "the host died in the middle of the series");
-    t.diagnostic(`${host} died: ${summary(series)}`);
-    await bootAgain(STACK, host);
     await awaitHealth(names.twin, 120);
     return series;
   }
@@ -119,13 +138,16 @@ export function browserTests(names: NamesFarm): void {
   const failures = (series: readonly Load[]) => series.filter(({ error }) => error !== "");
 
   test("a reader notices nothing of a web node that dies", async (t) => {
-    assert.deepEqual(failures(await whileDies(t, NODES[0] ?? "")), []);
+    assert.deepEqual(failures(await whileDies(t, () => NODES[0] ?? "")), []);
   });
 
   test("a reader goes on when the edge host dies that serves him", async (t) => {
     await names.useIpv6(true);
-    const { server } = await loadOnce(t);
-    const at = addressesOf("address6").findIndex((address) => server?.includes(address ?? "none"));
-    assert.deepEqual(failures(await whileDies(t, EDGES[at] ?? "")), []);
+    const serving = ({ server }: Load) =>
+      EDGES[addressesOf("address6").findIndex((address) => server?.includes(address ?? "none"))];
+    const series = await whileDies(t, (last) => serving(last) ?? assert.fail(`nobody is at ${last.server}`));
+    const failed = failures(series);
+    assert(failed.length <= MOST_FAILED, failed.map(({ error }) => error).join("\n"));
+    assert.deepEqual(failures(series.slice(-10)), [], "in the end all is well");
   });
 }

@@ -104,28 +104,23 @@ export function certificateTests(names: NamesFarm): void {
     return `${await names.inside(`cat ${PEBBLE.certificate}`)}\n${await names.inside(root)}\n`;
   }
 
-  test("with a public authority declared each host has a certificate of it, and until then its own", async (t) => {
+  test("with a public authority declared each host gets a certificate of it, whichever host that one asks", async (t) => {
     const trusted = await startPebble();
-    await names.declareAcme(DIRECTORY);
-    // Nobody on the hosts trusts this authority yet.
-    for (const edge of EDGES) assert.match(await shown(edge, "-issuer"), new RegExp(`${edge} authority 1`));
+    const file = "/usr/local/share/ca-certificates/pebble";
+    const split = `csplit -sz -f ${file}- -b %d.crt - '/BEGIN CERT/' '{*}'; update-ca-certificates`;
+    for (const edge of EDGES) await must(edge, split, trusted);
     const began = performance.now();
-    for (const edge of EDGES) {
-      const file = "/usr/local/share/ca-certificates/pebble";
-      await must(
-        edge,
-        `csplit -sz -f ${file}- -b %d.crt - '/BEGIN CERT/' '{*}'; update-ca-certificates`,
-        trusted,
-      );
-      await must(edge, `systemctl restart ${SERVICE}`);
+    await names.declareAcme(DIRECTORY);
+    for (const edge of EDGES)
       for (const name of servedNames(names.twin.inventory))
         await waitUntil(
           async () => (await shown(edge, "-issuer", name)).includes("Pebble Intermediate"),
-          20,
+          60,
           () => `${edge} does not show the public authority's certificate of ${name}`,
         );
-    }
-    t.diagnostic(`both hosts had it ${((performance.now() - began) / 1000).toFixed(1)} s after they could`);
+    t.diagnostic(
+      `declared, applied and had by both hosts after ${((performance.now() - began) / 1000).toFixed(1)} s`,
+    );
     await names.inside("cat >/root/trusted.pem", trusted);
     for (const edge of EDGES) {
       const { address, address6 } = hostOf(names.twin.inventory, edge);

@@ -94,8 +94,10 @@ def ask_public(names, directory, contact):
     if not names or serves(PUBLIC, names):
         return False
     uacme = ("uacme", "--confdir", ACCOUNT, "--acme-url", directory, "--yes")
-    # An account that is there already is found by its key.
-    run(*uacme, "new", *([contact] if contact else []))
+    # All hosts have one account. That one of them has made it is no failure, and uacme calls it one.
+    made = subprocess.run([*uacme, "new", *([contact] if contact else [])], capture_output=True, text=True)
+    if made.returncode != 0 and "Account already exists" not in made.stderr:
+        sys.exit(f"uacme new fails ({made.returncode}): {made.stderr.strip()[-2000:]}")
     run(*uacme, "--type", "EC", "--force", "--hook", CHALLENGE, "issue", *names)
     put(PUBLIC, (ACCOUNT / "private" / names[0] / "key.pem", ACCOUNT / names[0] / "cert.pem"))
     return True
