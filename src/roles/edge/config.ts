@@ -103,7 +103,7 @@ backend unknown
 
 /**
  * The backends of an application. A lost node costs a reader some seconds at most: keepalive probes find a silent one
- * in 4 s, and a read (not a write, which may have taken effect) is asked again of another node.
+ * in 4 s, and so does a request of which nothing is acknowledged (tcp-ut; without it that waits for "timeout server", 60 s); a read (not a write, which may have taken effect) is asked again of another node.
  * Where no node passes its check, the database is the likely reason. `_any` goes on asking: the first request that
  * succeeds again is served without waiting for a check, and until then the application explains itself.
  */
@@ -120,7 +120,7 @@ function backends(inventory: Inventory, { application, health }: Served): string
   srvtcpka-cnt 3
 `;
   const servers = (check: string) =>
-    nodes.map((node) => `  server ${node.id} ${node.address}:${WEB_PORT}${check}`).join("\n");
+    nodes.map((node) => `  server ${node.id} ${node.address}:${WEB_PORT} tcp-ut 4s${check}`).join("\n");
   return `backend ${application.id}
 ${common}  option httpchk
   http-check send meth GET uri ${health.path} ver HTTP/1.1 hdr Host ${application.hostnames[0]}

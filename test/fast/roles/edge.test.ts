@@ -43,7 +43,7 @@ test("every node of an application is asked for its health over the mesh, and de
   assert(pravka);
   for (const id of pravka.nodes) {
     const mesh = context.inventory.hosts.find((h) => h.id === id)?.mesh;
-    assert.match(section("backend pravka\n"), new RegExp(`server ${id} ${mesh}:80 check`));
+    assert.match(section("backend pravka\n"), new RegExp(`server ${id} ${mesh}:80 tcp-ut 4s check`));
     assert(contribution.connects?.some((c) => c.to.kind === "host" && c.to.host === id && c.port === 80));
   }
 });
