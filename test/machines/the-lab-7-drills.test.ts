@@ -78,7 +78,7 @@ test("drills", { skip: withoutRoot }, async (t) => {
     assert.equal(lines.split("\n").length - 1, checked.attempts + checked.reads);
   });
 
-  // disk-full can have a read that is too old: README, "Drills of the MariaDB cluster".
+  // After disk-full a member needs a full copy, which takes minutes.
   for (const name of ["pause", "distance", "disk-full"])
     await t.test(
       `${name}: in force, nothing lost, all well again`,

@@ -103,7 +103,8 @@ backend unknown
 
 /**
  * The backends of an application. A lost node costs a reader some seconds at most: keepalive probes find a silent one
- * in 4 s, and so does a request of which nothing is acknowledged (tcp-ut; without it that waits for "timeout server", 60 s); a read (not a write, which may have taken effect) is asked again of another node.
+ * in 4 s, and a request of which nothing is acknowledged ends as soon (tcp-ut: no probe is sent while one is under way, and it
+ * would wait for "timeout server"). A read (not a write, which may have taken effect) is asked again of another node.
  * Where no node passes its check, the database is the likely reason. `_any` goes on asking: the first request that
  * succeeds again is served without waiting for a check, and until then the application explains itself.
  */
