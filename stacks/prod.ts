@@ -222,6 +222,6 @@ export const prod: FarmDeclaration = {
   mailServers: [{ name: "mail.cnmcyber.com", host: "contabo-stl2" }],
   redirects: [{ from: "www.opplet.net", to: "https://opplet.net", status: 301 }],
   // The hosts with a public address that have no other web server. Guests have none, and the droplets' ports are in use.
-  // Their certificates are Let's Encrypt's, whom all zones allow.
-  edge: { kind: "hosts", hosts: ["contabo-stl1", "contabo-stl2"], acme: {} },
+  // `acme: {}` here brings certificates of Let's Encrypt, whom all zones allow: to be tried on the real hosts first.
+  edge: { kind: "hosts", hosts: ["contabo-stl1", "contabo-stl2"] },
 };
