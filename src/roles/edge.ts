@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { healthOf } from "../apps/health.ts";
 import { file, unit } from "../host/entries.ts";
 import type { ConnectState, ProbeState } from "../host/state.ts";
-import type { Host } from "../inventory/schema.ts";
+import type { Application, Host } from "../inventory/schema.ts";
 import { challengeRule } from "./edge/acme.ts";
 import { acmeOf, certificates, TRUSTED } from "./edge/certificates.ts";
-import { edgeConfig, type Served } from "./edge/config.ts";
+import { edgeConfig } from "./edge/config.ts";
 import type { HostRole } from "./role.ts";
 import { WEB_PORT } from "./web.ts";
 
@@ -26,7 +26,8 @@ const foundAt = ({ address, address6 }: Host): readonly (readonly [string, strin
 ];
 
 /** Asks an application as users do, by each way that leads to the edge. */
-function probesOf(host: Host, { application: { id, hostnames }, health }: Served): ProbeState[] {
+function probesOf(host: Host, { id, hostnames, software }: Application): ProbeState[] {
+  const health = healthOf[software];
   const [name] = hostnames;
   return foundAt(host).flatMap(([protocol, address]) =>
     (["http", "https"] as const).map((scheme) => ({
@@ -42,10 +43,6 @@ function probesOf(host: Host, { application: { id, hostnames }, health }: Served
 export const edge: HostRole = (context) => {
   const { inventory, host } = context;
   const applications = [...inventory.applications].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const served: Served[] = applications.map((application) => ({
-    application,
-    health: healthOf[application.software],
-  }));
   const { services, ...kept } = certificates(context);
   const challenge = acmeOf(inventory) ? [challengeRule(context.keys)] : [];
   const nodes = [...new Set(applications.flatMap((a) => a.nodes))].sort();
@@ -55,7 +52,7 @@ export const edge: HostRole = (context) => {
     packages: ["haproxy", ...kept.packages],
     directories: [{ path: "/etc/farm", owner: "root:root", mode: "0755" }, ...kept.directories],
     files: [
-      file(CONFIG, edgeConfig(inventory, addresses, served, challenge), { validate: VALIDATE }),
+      file(CONFIG, edgeConfig(inventory, addresses, applications, challenge), { validate: VALIDATE }),
       file(UNIT, TEXT),
       ...kept.files,
       ...services,
@@ -87,6 +84,6 @@ export const edge: HostRole = (context) => {
       ),
       ...kept.connects,
     ],
-    probes: [...served.flatMap((each) => probesOf(host, each)), ...kept.probes],
+    probes: [...applications.flatMap((each) => probesOf(host, each)), ...kept.probes],
   };
 };

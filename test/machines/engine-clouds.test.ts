@@ -8,7 +8,6 @@ import { edgeHosts } from "../../src/inventory/domains.ts";
 import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { studentPassword } from "../../src/machines/training/password.ts";
 import type { Settings } from "../../src/shell/stack.ts";
-import { run } from "../../src/twin/machines/run.ts";
 import { asked } from "./cloud-apis/asked.ts";
 import {
   bothClouds,
@@ -22,9 +21,7 @@ import {
   Trial,
 } from "./cloud-apis/engine.ts";
 import { WholeProgram } from "./cloud-apis/project.ts";
-
-const withoutEngine: string | false =
-  (await run(["sh", "-c", "command -v pulumi"])).code === 0 ? false : "no `pulumi` on the PATH";
+import { withoutEngine } from "./engine-project.ts";
 
 /** What a preview of the first run shows. */
 const FIRST = [

@@ -15,6 +15,15 @@ export const withoutEngine: string | false =
 /** Secret settings go to the engine by stdin, the others into the stack's file. */
 const SECRETS = ["masterKey", "privateKey"];
 
+/** What the engine is given: its state in a folder, its programs first those of the checkout. */
+export const engineEnvironment = (dir: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PATH: `${ROOT}/node_modules/.bin:${process.env.PATH}`,
+  PULUMI_BACKEND_URL: `file://${dir}`,
+  PULUMI_CONFIG_PASSPHRASE: "of this test alone",
+  PULUMI_SKIP_UPDATE_CHECK: "true",
+});
+
 export class Project {
   readonly stack: string;
   /** The copy. */
@@ -25,13 +34,7 @@ export class Project {
   constructor(stack: string, dir: string) {
     this.stack = stack;
     this.dir = dir;
-    this.#env = {
-      ...process.env,
-      PATH: `${ROOT}/node_modules/.bin:${process.env.PATH}`,
-      PULUMI_BACKEND_URL: `file://${dir}`,
-      PULUMI_CONFIG_PASSPHRASE: "of this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-    };
+    this.#env = engineEnvironment(dir);
   }
 
   /** Runs the engine inside the twin's network. `limit` in seconds. */

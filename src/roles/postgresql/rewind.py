@@ -49,23 +49,24 @@ def binary(version):
     return str(found[-1]) if found else sys.exit("no pg_rewind is installed")
 
 
-def rewind(version, arguments):
-    # All files to the disk at once: there are thousands.
-    options = ["--sync-method=syncfs"] if int(version) >= 17 else []
-    os.execv(binary(version), [binary(version), *options, *arguments])
+def run(program, arguments):
+    os.execv(program, [program, *arguments])
 
 
 def main(arguments):
     folder, source = value(arguments, "-D"), value(arguments, "--source-server")
     if folder is None or source is None:
         # Patroni asks for help to see whether there is one.
-        os.execv(binary("*"), [binary("*"), *arguments])
+        run(binary("*"), arguments)
     data = pathlib.Path(folder)
     database, wal = database_size(data), wal_size(source)
     if wal is not None and database <= wal:
         sys.exit(f"a fresh copy is less to bring: {database >> 20} MiB; pg_rewind would bring {wal >> 20} MiB of WAL")
     # The data's own version, which need not be the declared one (versions.py).
-    rewind((data / "PG_VERSION").read_text().strip(), arguments)
+    version = (data / "PG_VERSION").read_text().strip()
+    # All files to the disk at once: there are thousands.
+    options = ["--sync-method=syncfs"] if int(version) >= 17 else []
+    run(binary(version), [*options, *arguments])
 
 
 if __name__ == "__main__":

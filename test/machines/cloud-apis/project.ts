@@ -6,6 +6,7 @@ import { parse, stringify } from "yaml";
 import type { FarmDeclaration, Inventory } from "../../../src/inventory/schema.ts";
 import type { Settings } from "../../../src/shell/stack.ts";
 import { type Result, run } from "../../../src/twin/machines/run.ts";
+import { engineEnvironment } from "../engine-project.ts";
 import { copyOfProgram, declare, ROOT } from "../lab-farm.ts";
 
 /** Where the providers find their clouds, instead of on the internet. */
@@ -24,11 +25,7 @@ export class Project {
   constructor(dir: string, { digitalOcean, hcloud }: Endpoints) {
     this.dir = dir;
     this.#env = {
-      ...process.env,
-      PATH: `${ROOT}/node_modules/.bin:${process.env.PATH}`,
-      PULUMI_BACKEND_URL: `file://${dir}`,
-      PULUMI_CONFIG_PASSPHRASE: "of this test alone",
-      PULUMI_SKIP_UPDATE_CHECK: "true",
+      ...engineEnvironment(dir),
       DIGITALOCEAN_API_URL: digitalOcean,
       DIGITALOCEAN_TOKEN: "t".repeat(64),
       HCLOUD_ENDPOINT: hcloud,
