@@ -78,6 +78,13 @@ export function editFile(copy: string, file: string, change: (text: string) => s
   writeFileSync(path, changed);
 }
 
+/** Changes one line of the proxy's configuration on edge hosts, without any effect but that it is another one. */
+export function commentOnEdge(copy: string, comment: string): void {
+  editFile(copy, "src/roles/edge/config.ts", (text) =>
+    text.replace('"timeout http-keep-alive', `"# ${comment}", $&`),
+  );
+}
+
 /** Declares one more farm in a copy of the program, by an expression in its language. */
 export function declare(copy: string, stack: string, declaration: string): void {
   editFile(copy, "stacks/declarations.ts", (text) =>

@@ -6,9 +6,9 @@ import { listMachines } from "../../src/twin/machines/machine.ts";
 import { readStatus } from "../../src/twin/status.ts";
 import {
   awaitGreen,
+  commentOnEdge,
   copyOfProgram,
   copyWithExtraGuest,
-  editFile,
   farm,
   farmUntil,
   on,
@@ -49,9 +49,7 @@ test("twin up, killed", { skip: withoutRoot }, async (t) => {
     async () => {
       const changed = copyOfProgram();
       try {
-        editFile(changed, "src/roles/edge/config.ts", (text) =>
-          text.replace("timeout connect", "# taken back\n  timeout connect"),
-        );
+        commentOnEdge(changed, "taken back");
         await killedAt(changed, "edge1-bundle: done");
         // As the agent does when the connection breaks, or whoever started it is killed, while it is at work.
         const staged = "$(basename $(ls -t /var/lib/farm/staged/*.bundle | head -1) .bundle)";

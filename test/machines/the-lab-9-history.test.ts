@@ -10,19 +10,17 @@ import type { TwinFarm } from "../../src/twin/farm.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
 import { administratorKey } from "../../src/twin/settings.ts";
-import { copyOfProgram, editFile, farm, on, ROOT, withoutRoot } from "./lab-farm.ts";
+import { commentOnEdge, copyOfProgram, editFile, farm, on, ROOT, withoutRoot } from "./lab-farm.ts";
 import { labUp } from "./the-lab.ts";
 
 const HOST = "edge1";
 const SYSCTL = "net.ipv4.ip_nonlocal_bind";
-const LINE = "# a line that changes nothing";
+const COMMENT = "a line that changes nothing";
 
 /** A change of one host, that can lock administrators out as far as the agent knows: it touches the network. */
 function copyWithChange(): string {
   const copy = copyOfProgram();
-  editFile(copy, "src/roles/edge/config.ts", (text) =>
-    text.replace("timeout connect", `${LINE}\n  timeout connect`),
-  );
+  commentOnEdge(copy, COMMENT);
   editFile(copy, "src/roles/edge.ts", (text) =>
     text.replace(`"${SYSCTL}", value: "1" }`, `$&, { key: "net.ipv4.tcp_fin_timeout", value: "59" }`),
   );
@@ -148,7 +146,7 @@ test("the history of a host", { skip: withoutRoot }, async (t) => {
       const { code, output } = await rollbackTyping(`${HOST}\n`);
       assert.equal(code, 0, output);
       assert.match(output, /^edge1, to bundle 1 \([0-9a-f]{12}, commit /m);
-      assert.match(output, new RegExp(`^-.*${LINE}$`, "m"));
+      assert.match(output, new RegExp(`^-.*${COMMENT}$`, "m"));
       assert.match(output, /\[edge1\] probes: /);
       assert.match(
         output,
@@ -179,6 +177,6 @@ test("the history of a host", { skip: withoutRoot }, async (t) => {
     const withAgent = `eval $(ssh-agent) >&2 && trap 'ssh-agent -k >&2' EXIT && ssh-add -q ${administratorKey(lab.stack)}`;
     const forward = await real.farm(["rollback", HOST, "1", "--yes"], withAgent);
     assert.equal(forward.code, 0, forward.stdout + forward.stderr);
-    assert.match(await config(), new RegExp(LINE));
+    assert.match(await config(), new RegExp(COMMENT));
   });
 });
