@@ -58,17 +58,20 @@ backend unknown
   http-request return status 421 content-type text/plain string "No such site here.\\n"
 `;
 
-/** A node as a proxy asks it: its name, and the rest of its line, which begins with the address. */
+/** A node as a proxy asks it. */
 interface Server {
   readonly id: string;
-  readonly line: string;
+  /** IPv4 address and port. */
+  readonly address: string;
 }
 
 /**
  * The backends of an application. A read (not a write, which may have taken effect) that could not be handed over, or that a node
  * answers with 502 or 503, is asked again of another node. Where no node passes its check, the database is the likely reason.
  * `_any` goes on asking: the first request that succeeds again is served without waiting for a check, and until then the
- * application explains itself. `balance` says which node is asked first, `checks` what follows from checks beside their times.
+ * application explains itself. A lost node costs a reader some seconds at most: keepalive probes find a silent one in 4 s, and a
+ * request of which nothing is acknowledged ends as soon (tcp-ut: no probe is sent while one is under way, and it would wait for
+ * "timeout server"). `balance` says which node is asked first, `checks` what follows from checks beside their times.
  */
 export function backends(
   { id, hostnames, software }: Application,
@@ -88,7 +91,7 @@ export function backends(
   srvtcpka-cnt 3
 `;
   const listed = (check: string): string =>
-    servers.map((server) => `  server ${server.id} ${server.line}${check}`).join("\n");
+    servers.map((server) => `  server ${server.id} ${server.address} tcp-ut 4s${check}`).join("\n");
   return `backend ${id}
 ${common}  option httpchk
   http-check send meth GET uri ${health.path} ver HTTP/1.1 hdr Host ${hostnames[0]}

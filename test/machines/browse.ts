@@ -3,7 +3,7 @@
  * of JSON. Runs in the network of the computer whose browser it is. Arguments: COUNT PACE URL, in turns of PACE milliseconds.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { chromium } from "playwright-core";
+import { chromium, type Request } from "playwright-core";
 
 /** One load of a page with all that belongs to it. */
 export interface Load {
@@ -45,13 +45,20 @@ const browser = await chromium.launch({
 });
 const page = await browser.newPage();
 const failed: string[] = [];
-page.on("requestfailed", (request) => failed.push(`${request.url()}: ${request.failure()?.errorText}`));
+/** What the present load has asked for. The former page may still ask for something, which ends when its reader leaves it. */
+const asked = new Set<Request>();
+page.on("request", (request) => asked.add(request));
+page.on("requestfailed", (request) => {
+  if (asked.has(request)) failed.push(`${request.url()}: ${request.failure()?.errorText}`);
+});
 page.on("response", (response) => {
-  if (response.status() >= 400) failed.push(`${response.url()}: ${response.status()}`);
+  if (asked.has(response.request()) && response.status() >= 400)
+    failed.push(`${response.url()}: ${response.status()}`);
 });
 
 async function load(n: number): Promise<Load> {
   const began = Date.now();
+  asked.clear();
   failed.length = 0;
   const done = (more: Partial<Load>): Load => {
     const ended = Date.now();

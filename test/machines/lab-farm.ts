@@ -74,7 +74,7 @@ export function editFile(copy: string, file: string, change: (text: string) => s
   const path = join(copy, file);
   const text = readFileSync(path, "utf8");
   const changed = change(text);
-  assert.notEqual(changed, text, `${file} is not changed`);
+  assert(changed !== text, `${file} is not changed`);
   writeFileSync(path, changed);
 }
 

@@ -51,7 +51,7 @@ export function nearestFirst(
 function backendsOf(inventory: Inventory, host: Host, application: Application): string {
   const servers = nearestFirst(inventory, host, application).map(({ id, mesh }) => ({
     id,
-    line: `${id === host.id ? "127.0.0.1" : mesh}:${WEB_PORT}`,
+    address: `${id === host.id ? "127.0.0.1" : mesh}:${WEB_PORT}`,
   }));
   return backends(application, servers, "first", " observe layer4 error-limit 1 on-error mark-down");
 }

@@ -69,14 +69,10 @@ ${lines.join("\n")}
 ${UNKNOWN}`;
 }
 
-/**
- * A lost node costs a reader some seconds at most: keepalive probes find a silent one in 4 s, and a request of which nothing is
- * acknowledged ends as soon (tcp-ut: no probe is sent while one is under way, and it would wait for "timeout server").
- */
 function backendsOf(inventory: Inventory, application: Application): string {
   const servers = application.nodes.map((id) => ({
     id,
-    line: `${hostOf(inventory, id).mesh}:${WEB_PORT} tcp-ut 4s`,
+    address: `${hostOf(inventory, id).mesh}:${WEB_PORT}`,
   }));
   return backends(application, servers, "roundrobin");
 }
