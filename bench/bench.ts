@@ -14,7 +14,7 @@ import { groupPath } from "../src/twin/machines/cgroup.ts";
 import { machineGroup } from "../src/twin/machines/inside.ts";
 import { generatedInventory, planOf } from "../test/fast/farms.ts";
 import { bootHost, drilled, killHost, realDrill, underEdits, writerOf } from "../test/machines/faults.ts";
-import { awaitGreen, copyOfProgram, editFile, farm, on, ROOT } from "../test/machines/lab-farm.ts";
+import { awaitGreen, commentOnEdge, copyOfProgram, farm, on, ROOT } from "../test/machines/lab-farm.ts";
 import { labUp } from "../test/machines/the-lab.ts";
 import { measureTen } from "./ten/measure.ts";
 
@@ -88,10 +88,7 @@ async function oneFile(): Promise<Row[]> {
   await labUp();
   const copy = copyOfProgram();
   try {
-    const line = "# a line that changes nothing";
-    editFile(copy, "src/roles/edge/config.ts", (text) =>
-      text.replace("timeout connect", `${line}\n  timeout connect`),
-    );
+    commentOnEdge(copy, "a line that changes nothing");
     const figures = await times(6, (run) =>
       seconds(() => succeed(["twin", "up"], run % 2 === 0 ? copy : ROOT)),
     );

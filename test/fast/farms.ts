@@ -159,3 +159,19 @@ export function generatedInventory(
   change(farm, settings);
   return loadInventory("generated", farm, settings);
 }
+
+/** The same farm of `count` hosts on two Proxmox hosts: all others are guests, one half of them on each. */
+export function guestsOnTwoHosts(count: number): Inventory {
+  const parents = ["metal0", "metal1"];
+  return generatedInventory(count, (farm, settings) => {
+    farm.hosts = farm.hosts.map(({ price, ...host }, index) => {
+      if (parents.includes(host.id)) {
+        const origin = { kind: "dedicated" as const, hypervisor: "proxmox" as const, cores: 2 * count };
+        return { ...host, ...(price && { price }), origin, memory: "4 TB", disk: "100 TB" };
+      }
+      const origin = { kind: "guest" as const, parent: parents[index % 2] ?? "", vmid: 100 + index };
+      return { ...host, origin, memory: "2 GB", disk: "20 GB" };
+    });
+    settings.guestNetworks = Object.fromEntries(parents.map((parent) => [parent, "10.90.0.1/24"]));
+  });
+}
