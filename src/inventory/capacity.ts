@@ -32,8 +32,17 @@ export function roomOf(host: Host): Resources {
   };
 }
 
-export const guestsOf = ({ hosts }: Pick<Inventory, "hosts">, parent: string): Host[] =>
-  hosts.filter(({ origin }) => origin.kind === "guest" && origin.parent === parent);
+const parentOf = ({ origin }: Host): string => (origin.kind === "guest" ? origin.parent : "");
+
+/** Each host of a plan asks for its guests, so they are looked up once for all. */
+const guestsByParent = new WeakMap<readonly Host[], ReadonlyMap<string, Host[]>>();
+
+/** The guests of a Proxmox host, in the order of the declaration; none for any other host. */
+export function guestsOf({ hosts }: Pick<Inventory, "hosts">, parent: string): readonly Host[] {
+  const known = guestsByParent.get(hosts) ?? Map.groupBy(hosts, parentOf);
+  guestsByParent.set(hosts, known);
+  return known.get(parent) ?? [];
+}
 
 /** What a Proxmox host's guests are promised, added up. */
 export function takenBy(guests: readonly Host[]): Resources {
@@ -51,8 +60,9 @@ const inThreads = (threads: number): string => `${threads}`;
 /** Refuses to promise guests more than their host has; says the sum, since no single guest is at fault. */
 export function checkCapacity(inventory: Inventory): string[] {
   return inventory.hosts.flatMap((host) => {
+    if (host.origin.kind !== "dedicated") return [];
     const guests = guestsOf(inventory, host.id);
-    if (host.origin.kind !== "dedicated" || guests.length === 0) return [];
+    if (guests.length === 0) return [];
     const [room, taken] = [roomOf(host), takenBy(guests)];
     const kinds = [
       ["memory", inGigabytes, "after ZFS and Proxmox have theirs"],
