@@ -66,6 +66,8 @@ const WORDS = {
   because: ["because of", "из-за"],
   signed: ["signed (DNSSEC)", "подписан (DNSSEC)"],
   registrar: ["registrar", "регистратор"],
+  cloudflare: ["Cloudflare", "Cloudflare"],
+  elsewhere: ["another one", "другой"],
   yes: ["yes", "да"],
   no: ["no", "нет"],
   backups: ["Backups", "Резервные копии"],
