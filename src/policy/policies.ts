@@ -3,6 +3,7 @@ import { automaticUpdates, keysOnly, secretsByPlaceholder } from "./access.ts";
 import { behindTheEdge, mainApplicationsSpread, noIdleAddress } from "./availability.ts";
 import { egressDefaultDeny, innerPortsClosed, noSshOut, oneMacAddress, rpcbindClosed } from "./network.ts";
 import type { Policy } from "./policy.ts";
+import { copiesKept, watched } from "./upkeep.ts";
 
 export const POLICIES: readonly Policy[] = [
   rpcbindClosed,
@@ -15,5 +16,7 @@ export const POLICIES: readonly Policy[] = [
   automaticUpdates,
   mainApplicationsSpread,
   behindTheEdge,
+  copiesKept,
+  watched,
   noIdleAddress,
 ];

@@ -21,8 +21,9 @@ test("what author and reviewer see of the four examples", async (t) => {
     assert.match(votes?.comment.stderr ?? "", /its votes pg1, contabo-de1, web1 stand in 2 failure domain/);
   });
 
-  await t.test("a backup less: no policy stops it yet, and the comment says it", () => {
-    assert.deepEqual([backup?.comment.code, backup?.policy.code], [1, 0]);
+  await t.test("a backup less: a policy stops it, and the comment says it", () => {
+    assert.deepEqual([backup?.comment.code, backup?.policy.code], [1, 1]);
+    assert.match(backup?.policy.stdout ?? "", /copies-kept, host do-nyc1-a: DigitalOcean keeps no backups/);
     assert.match(backup?.comment.stdout ?? "", /^- {2}backups: true\n\+ {2}backups: false$/m);
   });
 

@@ -61,8 +61,8 @@ export const EXAMPLES: readonly Example[] = [
       ru: "Кто-то экономит пятую часть цены дроплетов. Собственных резервных копий у фермы ещё нет; ближе всего к ним копии провайдера.",
     },
     verdict: {
-      en: "No policy is about backups as long as the farm has none, so the check is green. What is lost stands in the comment: a reviewer has to see it. The money does not change by itself either: prices are declared.",
-      ru: "Пока своих копий у фермы нет, нет и правила о них, и проверка зелёная. Потеря видна в комментарии: её должен заметить рецензент. Деньги сами тоже не меняются: цены объявлены.",
+      en: "`copies-kept` refuses it and says why. Whoever has a reason adds an exception with an owner and an end, which the reviewer then reads in the same diff. The money does not change by itself: prices are declared.",
+      ru: "`copies-kept` отказывает и говорит почему. У кого есть причина, тот добавит исключение с ответственным и сроком, и рецензент прочтёт его в том же diff. Деньги сами не меняются: цены объявлены.",
     },
   },
   {

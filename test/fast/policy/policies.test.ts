@@ -23,11 +23,13 @@ function broken(change: (plan: Broken) => void, from = prod): Plan {
   return plan as Plan;
 }
 
-const stateOf = (plan: Broken, id: string): Mutable<HostState> => {
+const plannedOf = (plan: Broken, id: string): Broken["hosts"][number] => {
   const found = plan.hosts.find(({ host }) => host.id === id);
   assert(found);
-  return found.state;
+  return found;
 };
+const stateOf = (plan: Broken, id: string): Mutable<HostState> => plannedOf(plan, id).state;
+const hostOf = (plan: Broken, id: string): Mutable<Host> => plannedOf(plan, id).host;
 const listens = (
   plan: Broken,
   id: string,
@@ -191,10 +193,38 @@ const CASES: readonly (readonly [policy: string, change: (plan: Broken) => void,
     "application redmine: there is no edge before it",
   ],
   [
+    "copies-kept",
+    (p) => {
+      const { origin } = hostOf(p, "do-nyc1-b");
+      assert(origin.kind === "droplet");
+      origin.backups = false;
+    },
+    "host do-nyc1-b: DigitalOcean keeps no backups of it",
+  ],
+  [
+    "copies-kept",
+    (p) => {
+      const { origin } = hostOf(p, "web1");
+      assert(origin.kind === "guest");
+      const snapshots = { hourly: 0, daily: 0, monthly: 0 };
+      origin.mounts = [{ path: "/srv/files", size: 20e9, snapshots }];
+    },
+    "host web1: no snapshot of /srv/files is kept",
+  ],
+  [
+    "watched",
+    (p) => without(p, "db1", "farm-drift.timer"),
+    "host db1: farm-drift.timer does not run from boot on",
+  ],
+  [
+    "watched",
+    (p) => listens(p, "web1", 8090, "tcp", "mesh"),
+    'host web1: role "a new role" listens on 8090/tcp, and no probe of it asks anything',
+  ],
+  [
     "no-idle-address",
     (p) => {
-      const db1 = p.hosts.find(({ host }) => host.id === "db1")?.host as Mutable<Host>;
-      db1.address = "203.0.113.11";
+      hostOf(p, "db1").address = "203.0.113.11";
     },
     "host db1: its public address 203.0.113.11 serves nobody",
   ],
@@ -216,6 +246,7 @@ test("each policy is shown broken", () => {
 const open111 = (...exceptions: Exception[]) =>
   broken((plan) => {
     listens(plan, "web1", 111, "udp");
+    stateOf(plan, "web1").probes.push({ role: "a new role", name: "it answers", command: "true", within: 1 });
     plan.inventory.exceptions = exceptions;
   });
 const EXCEPTION: Exception = {
