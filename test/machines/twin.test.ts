@@ -128,6 +128,12 @@ describe("machines", { skip: process.getuid?.() === 0 ? false : "needs root" }, 
   });
 
   test("machines reach each other, and nothing else reaches them or is reached by them", async () => {
+    for (const machine of ["alpha", "beta"])
+      await waitUntil(
+        async () => (await sh(machine, "ip -6 address show tentative")) === "",
+        10,
+        () => `${machine}: the kernel has not tested its IPv6 addresses`,
+      );
     for (const address of ["10.98.0.12", ipv6(12), ipv6(1)]) await sh("alpha", `ping -c 1 -W 2 ${address}`);
     for (const address of ["10.98.0.11", ipv6(11)]) {
       const connect = `import socket; socket.create_connection(("${address}", 22), 3)`;
