@@ -6,7 +6,7 @@ import { parse, stringify } from "yaml";
 import type { TwinFarm } from "../../src/twin/farm.ts";
 import { runInNamespace } from "../../src/twin/machines/network.ts";
 import { type Result, run } from "../../src/twin/machines/run.ts";
-import { editFile, ROOT } from "./lab-farm.ts";
+import { commentOnEdge, editFile, ROOT } from "./lab-farm.ts";
 
 /** Why a test with the real engine is skipped, or false when it is not. */
 export const withoutEngine: string | false =
@@ -70,6 +70,10 @@ export class Project {
 
   edit(file: string, change: (text: string) => string): void {
     editFile(this.dir, file, change);
+  }
+
+  commentOnEdge(comment: string): void {
+    commentOnEdge(this.dir, comment);
   }
 
   remove(): void {

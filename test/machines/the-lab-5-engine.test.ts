@@ -38,17 +38,15 @@ test("the real engine", { skip: withoutRoot || withoutEngine }, async (t) => {
     await t.test(
       "shows a changed line as a patch, applies it to that host alone, and takes it back",
       async () => {
-        const line = "# a line that changes nothing";
-        project.edit("src/roles/edge/config.ts", (text) =>
-          text.replace("timeout connect", `${line}\n  timeout connect`),
-        );
+        const comment = "a line that changes nothing";
+        project.commentOnEdge(comment);
         const preview = await project.pulumi(["preview", "--diff"]);
-        assert.match(preview, new RegExp(`\\+ .*${line}`));
+        assert.match(preview, new RegExp(`\\+ .*# ${comment}`));
         // Whether there is something to confirm, it knows when it is done.
         assert.match(preview, /~ 4 to update/);
         assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 2 updated/);
-        assert.match(await on(lab, "edge1", "cat /etc/farm/edge/haproxy.cfg"), new RegExp(line));
-        project.edit("src/roles/edge/config.ts", (text) => text.replace(`${line}\n  `, ""));
+        assert.match(await on(lab, "edge1", "cat /etc/farm/edge/haproxy.cfg"), new RegExp(`# ${comment}`));
+        project.edit("src/roles/edge/config.ts", (text) => text.replace(`"# ${comment}", `, ""));
         assert.match(await project.pulumi(["up", "--yes", "--skip-preview"]), /~ 2 updated/);
       },
     );
