@@ -13,10 +13,12 @@ const indented = new Map<string, string>();
 const MOST_INDENTED = 200;
 
 function contentOf(text: string): string {
-  const known = indented.get(text) ?? indent(text, "        ");
+  const known = indented.get(text);
+  if (known !== undefined) return known;
   if (indented.size === MOST_INDENTED) indented.clear();
-  indented.set(text, known);
-  return known;
+  const made = indent(text, "        ");
+  indented.set(text, made);
+  return made;
 }
 
 function countBreaks(text: string): number {

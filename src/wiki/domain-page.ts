@@ -29,7 +29,7 @@ export function domainLines(scope: Scope, zone: Zone): string[] {
   const head = [scope.say("name"), scope.say("type"), scope.say("content"), scope.say("because")];
   return [
     ...properties([
-      [scope.say("registrar"), scope.say(zone.registrar)],
+      [scope.say("registrar"), shown(scope.say(zone.registrar))],
       [scope.say("signed"), shown(scope.say(zone.dnssec ? "yes" : "no"))],
     ]),
     ...scope.part(
