@@ -3,7 +3,7 @@ import { automaticUpdates, keysOnly, secretsByPlaceholder } from "./access.ts";
 import { behindTheEdge, mainApplicationsSpread, noIdleAddress } from "./availability.ts";
 import { egressDefaultDeny, innerPortsClosed, noSshOut, oneMacAddress, rpcbindClosed } from "./network.ts";
 import type { Policy } from "./policy.ts";
-import { copiesKept, watched } from "./upkeep.ts";
+import { copiesKept, onTheWiki, restoreChecked, watched } from "./upkeep.ts";
 
 export const POLICIES: readonly Policy[] = [
   rpcbindClosed,
@@ -17,6 +17,8 @@ export const POLICIES: readonly Policy[] = [
   mainApplicationsSpread,
   behindTheEdge,
   copiesKept,
+  restoreChecked,
   watched,
+  onTheWiki,
   noIdleAddress,
 ];

@@ -1,5 +1,6 @@
-/** Policies about what nobody misses until it is needed: copies to go back to, and somebody who notices. */
+/** Policies about what nobody misses until it is needed: copies to go back to, somebody who notices, and pages to read. */
 import { mountsOf } from "../inventory/machines.ts";
+import type { Inventory } from "../inventory/schema.ts";
 import { hostViolations, notFromBoot, type Policy } from "./policy.ts";
 
 export const copiesKept: Policy = {
@@ -57,4 +58,79 @@ export const watched: Policy = {
         })),
     ];
   }),
+};
+
+/** Name of the probe, of any host, that fails unless a backup of a cluster was restored and checked of late. */
+export const restoreProbe = (cluster: string): string => `a backup of ${cluster} was restored`;
+
+export const restoreChecked: Policy = {
+  name: "restore-checked",
+  severity: "advisory",
+  rule: {
+    en: "every cluster is backed up, and a probe knows that a backup was restored of late",
+    ru: "у каждой связки есть резервные копии, и проба знает, что одну из них недавно восстановили",
+  },
+  reason: {
+    en: "its members repeat whatever goes wrong in one of them, and a backup that nobody restored may be none",
+    ru: "участники связки повторяют ошибку, случившуюся в одном из них, а копия, из которой не восстанавливали, может оказаться негодной",
+  },
+  incident: {
+    en: "the former farm copied weekly and daily, and no restore was ever checked",
+    ru: "прежняя ферма копировала еженедельно и ежедневно, а восстановления никто не проверял",
+  },
+  violations: ({ inventory: { clusters }, hosts }) => {
+    const probes = new Set(hosts.flatMap(({ state }) => state.probes.map(({ name }) => name)));
+    return clusters
+      .filter(({ id }) => !probes.has(restoreProbe(id)))
+      .map(({ id }) => ({
+        where: `cluster ${id}`,
+        what: "nothing says that a backup of it was restored",
+        instead: `until a role does it, dump it to another place and restore the dump by hand; the role is to have the probe "${restoreProbe(id)}"`,
+      }));
+  },
+};
+
+/** All titles, each with the name in messages of what it belongs to. */
+const titles = ({ stack, title, ...inventory }: Inventory): [where: string, Inventory["title"]][] => [
+  [`stack ${stack}`, title],
+  ...(["site", "host", "cluster", "application"] as const).flatMap((kind) =>
+    inventory[`${kind}s`].flatMap((each): [string, Inventory["title"]][] =>
+      each.title === undefined ? [] : [[`${kind} ${each.id}`, each.title]],
+    ),
+  ),
+];
+
+const CYRILLIC = /\p{Script=Cyrillic}/u;
+
+/** What of a title its readers can't read. A name of its own may be the same in both languages: "Redmine". */
+function unreadable({ en, ru }: Inventory["title"]): string[] {
+  if (CYRILLIC.test(en)) return [`its English title is in Russian: "${en}"`];
+  return ru !== en && !CYRILLIC.test(ru) ? [`its Russian title is in English: "${ru}"`] : [];
+}
+
+export const onTheWiki: Policy = {
+  name: "on-the-wiki",
+  severity: "advisory",
+  rule: {
+    en: "a stack has a wiki for its pages, and what they are about is named in either language",
+    ru: "у облака есть вики для его страниц, и всё, о чём они, названо на обоих языках",
+  },
+  reason: {
+    en: "some administrators read only Russian and some only English, and at night the wiki is what they have",
+    ru: "часть администраторов читает только по-русски, часть только по-английски, и ночью у них есть только вики",
+  },
+  violations: ({ inventory }) => [
+    ...(inventory.applications.some(({ software }) => software === "mediawiki")
+      ? []
+      : [
+          {
+            where: `stack ${inventory.stack}`,
+            what: "none of its applications is a wiki on which `farm wiki publish` could write",
+            instead: 'declare an application with software: "mediawiki"',
+          },
+        ]),
+    ...titles(inventory).flatMap(([where, title]) =>
+      unreadable(title).map((what) => ({ where, what, instead: "write title: { en: …, ru: … }" })),
+    ),
+  ],
 };

@@ -21,17 +21,23 @@ const line = (verdict: Verdict): string => {
   return `${policy.name}, ${violation.where}: ${violation.what}`;
 };
 
-function paragraphs(verdict: Verdict): string[] {
-  const { rule, reason, incident } = verdict.policy;
-  const told = (language: Language, because: string): string =>
-    `    ${rule[language]}: ${reason[language]}${incident ? ` (${because}${incident[language]})` : ""}`;
-  return [
-    line(verdict),
-    `    ${fate(verdict)}`,
-    told("en", "it happened: "),
-    told("ru", "так было: "),
-    `    instead: ${verdict.violation.instead}`,
-  ];
+/** What is broken and what to write instead, policy by policy, each with its reason once. */
+function paragraphs(verdicts: readonly Verdict[]): string[] {
+  return [...Map.groupBy(verdicts, ({ policy }) => policy)].flatMap(
+    ([{ rule, reason, incident }, broken]) => {
+      const told = (language: Language, because: string): string =>
+        `    ${rule[language]}: ${reason[language]}${incident ? ` (${because}${incident[language]})` : ""}`;
+      return [
+        ...broken.flatMap((verdict) => [
+          line(verdict),
+          `    ${fate(verdict)}`,
+          `    instead: ${verdict.violation.instead}`,
+        ]),
+        told("en", "it happened: "),
+        told("ru", "так было: "),
+      ];
+    },
+  );
 }
 
 /** All that is broken, with the reasons; `blocked` says whether a run is refused on that day ("2026-11-26"). */
@@ -39,7 +45,7 @@ export function policyReport(plan: Plan, today: string): { text: string; blocked
   const verdicts = judge(POLICIES, plan, today);
   const blocking = verdicts.filter(isBlocking).length;
   const end = `${POLICIES.length} policies, ${verdicts.length} violation(s), ${blocking} of which stop(s) \`pulumi up\`.`;
-  return { text: `${[...verdicts.flatMap(paragraphs), end].join("\n")}\n`, blocked: blocking > 0 };
+  return { text: `${[...paragraphs(verdicts), end].join("\n")}\n`, blocked: blocking > 0 };
 }
 
 /**
@@ -51,7 +57,7 @@ export function enforcePolicies(plan: Plan, today: string): string[] {
   const blocking = verdicts.filter(isBlocking);
   if (blocking.length > 0)
     throw new FarmError(
-      blocking.flatMap(paragraphs).join("\n"),
+      paragraphs(blocking).join("\n"),
       `do what is said, or let somebody answer for it: stacks/${plan.inventory.stack}.ts, exceptions: [{ policy, where, owner, until, reason }]`,
       2,
     );

@@ -6,6 +6,7 @@ import type { Host } from "../../../src/inventory/schema.ts";
 import type { Plan } from "../../../src/plan/plan.ts";
 import { POLICIES } from "../../../src/policy/policies.ts";
 import { type Exception, isBlocking, judge } from "../../../src/policy/policy.ts";
+import { restoreProbe } from "../../../src/policy/upkeep.ts";
 import { enforcePolicies, policyReport } from "../../../src/shell/policy-view.ts";
 import { labInventory, planOf, prodInventory } from "../farms.ts";
 
@@ -17,8 +18,11 @@ type Broken = Mutable<Plan>;
 
 const prod = planOf(prodInventory());
 
-function broken(change: (plan: Broken) => void, from = prod): Plan {
-  const plan = structuredClone(from) as Broken;
+/** The production cloud after a change, as if its clusters had backups. */
+function broken(change: (plan: Broken) => void): Plan {
+  const plan = structuredClone(prod) as Broken;
+  for (const { id } of plan.inventory.clusters)
+    stateOf(plan, "db1").probes.push({ role: "a role", name: restoreProbe(id), command: "true", within: 1 });
   change(plan);
   return plan as Plan;
 }
@@ -54,8 +58,12 @@ const without = (plan: Broken, id: string, unit: string) => {
 const RULES = "/etc/farm/firewall.nft";
 const SSHD = "/etc/ssh/sshd_config.d/10-farm.conf";
 
-test("both stacks keep all policies, without an exception", () => {
-  for (const plan of [prod, planOf(labInventory())]) assert.deepEqual(judge(POLICIES, plan, TODAY), []);
+test("both stacks keep all policies without an exception, but one: no backup was ever restored", () => {
+  for (const plan of [prod, planOf(labInventory())])
+    assert.deepEqual(
+      judge(POLICIES, plan, TODAY).map(({ policy, violation }) => `${policy.name}, ${violation.where}`),
+      plan.inventory.clusters.map(({ id }) => `restore-checked, cluster ${id}`),
+    );
 });
 
 const CASES: readonly (readonly [policy: string, change: (plan: Broken) => void, ...expected: string[]])[] = [
@@ -212,6 +220,33 @@ const CASES: readonly (readonly [policy: string, change: (plan: Broken) => void,
     "host web1: no snapshot of /srv/files is kept",
   ],
   [
+    "restore-checked",
+    (p) => {
+      const state = stateOf(p, "db1");
+      state.probes = state.probes.filter(({ name }) => name !== restoreProbe("postgresql"));
+    },
+    "cluster postgresql: nothing says that a backup of it was restored",
+  ],
+  [
+    "on-the-wiki",
+    (p) => {
+      p.inventory.applications = p.inventory.applications.filter(({ id }) => id !== "pravka");
+    },
+    "stack prod: none of its applications is a wiki on which `farm wiki publish` could write",
+  ],
+  [
+    "on-the-wiki",
+    (p) => {
+      p.inventory.sites.find(({ id }) => id === "fsn1")!.title = {
+        en: "Фалькенштайн",
+        ru: "Фалькенштайн",
+      };
+      p.inventory.hosts.find(({ id }) => id === "zhelezo2")!.title = { en: "Iron 2", ru: "Zhelezo 2" };
+    },
+    'site fsn1: its English title is in Russian: "Фалькенштайн"',
+    'host zhelezo2: its Russian title is in English: "Zhelezo 2"',
+  ],
+  [
     "watched",
     (p) => without(p, "db1", "farm-drift.timer"),
     "host db1: farm-drift.timer does not run from boot on",
@@ -264,13 +299,24 @@ test("who opens 111/udp reads what is broken, why the rule is there, in both lan
     text,
     `rpcbind-closed, host web1: role "a new role" listens on 111/udp
     stops \`pulumi up\`
+    instead: take the port out of the role: NFS 4 needs no portmapper
     rpcbind runs nowhere, and nothing listens on port 111: an open portmapper multiplies other people's attacks (it happened: 2021-12-14, CERT-Bund: portmapper open on 111/udp)
     rpcbind нигде не работает, порт 111 никто не слушает: открытый portmapper умножает чужие атаки (так было: 14.12.2021, CERT-Bund: portmapper открыт на 111/udp)
-    instead: take the port out of the role: NFS 4 needs no portmapper
 ${POLICIES.length} policies, 1 violation(s), 1 of which stop(s) \`pulumi up\`.
 `,
   );
   assert.throws(() => enforcePolicies(open111(), TODAY), /rpcbind-closed, host web1/);
+});
+
+test("of what is broken in several places the reason is told once", () => {
+  const { text } = policyReport(
+    broken((p) => {
+      for (const id of ["web1", "db1"]) without(p, id, "rpcbind.socket");
+    }),
+    TODAY,
+  );
+  assert.equal(text.match(/rpcbind\.socket is not masked/g)?.length, 2);
+  assert.equal(text.match(/rpcbind runs nowhere/g)?.length, 1);
 });
 
 test("an exception counts to its last day, with who answers for it", () => {
