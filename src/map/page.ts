@@ -5,7 +5,7 @@ import { callsSvg } from "./matrix.ts";
 import { quorumSvg } from "./quorum.ts";
 import { requestsSvg } from "./requests.ts";
 import { topologySvg } from "./topology.ts";
-import { LANGUAGES, type Language } from "./words.ts";
+import { LANGUAGES, type Language, type Texts } from "./words.ts";
 
 /** Every picture of a plan, by its name: the text of an SVG file, the same for the same plan. */
 export const pictures = {
@@ -15,7 +15,7 @@ export const pictures = {
   quorum: quorumSvg,
 } as const satisfies Readonly<Record<string, (plan: Plan, language: Language) => string>>;
 
-const NAMES: Readonly<Record<Language, string>> = { en: "English", ru: "Русский" };
+const NAMES: Texts = { en: "English", ru: "Русский" };
 
 /** On paper each picture is as large as A4 allows, and none is cut by the end of a page. */
 const STYLE = `

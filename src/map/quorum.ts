@@ -7,7 +7,7 @@ import type { Plan } from "../plan/plan.ts";
 import { type Block, column, framed, paragraph, row, rows } from "./blocks.ts";
 import { INNER, svg } from "./picture.ts";
 import { type Distance, type Domain, distancesOf, domainsOf } from "./placement.ts";
-import { type Language, titleOf } from "./words.ts";
+import { type Language, type Texts, titleOf } from "./words.ts";
 import { type Kind, kindOfPart, legend, signed } from "./works.ts";
 
 const words = {
@@ -55,7 +55,7 @@ const words = {
   },
 } as const;
 
-const MS: Readonly<Record<Language, string>> = { en: "ms", ru: "мс" };
+const MS: Texts = { en: "ms", ru: "мс" };
 const GAP = 8;
 const PADDING = 10;
 const ROOM = INNER - 2 * PADDING;

@@ -3,6 +3,8 @@ import type { Host, Inventory, Site } from "../inventory/schema.ts";
 
 type Title = Site["title"];
 export type Language = keyof Title;
+/** The same in each language. */
+export type Texts = Readonly<Record<Language, string>>;
 export const LANGUAGES: readonly Language[] = ["en", "ru"];
 
 const UNITS: Readonly<Record<Language, readonly [string, string]>> = { en: ["GB", "TB"], ru: ["ГБ", "ТБ"] };

@@ -1,8 +1,6 @@
 /** What may be written in a field, in words of either language. */
-import type { Language } from "../map/words.ts";
+import type { Language, Texts } from "../map/words.ts";
 import { isTitle, type Node, type Word } from "./declared.ts";
-
-type Texts = Readonly<Record<Language, string>>;
 
 const WORDS: Readonly<Record<Word, Texts>> = {
   name: { en: "name", ru: "имя" },

@@ -1,5 +1,5 @@
 /** The reference as a page in one of the languages. */
-import type { Language } from "../map/words.ts";
+import type { Language, Texts } from "../map/words.ts";
 import type { CommandText, Word } from "./commands.ts";
 import type { Row, Section } from "./declared.ts";
 import { code, formOf } from "./forms.ts";
@@ -9,8 +9,6 @@ import { FIELDS } from "./russian-fields.ts";
 
 /** Explanations in Russian, by the English ones. */
 export const RUSSIAN: Readonly<Record<string, string>> = { ...FIELDS, ...COMMANDS };
-
-type Texts = Readonly<Record<Language, string>>;
 
 const SAY = {
   title: { en: "Reference", ru: "Справочник" },

@@ -1,8 +1,6 @@
 /** Four changes as somebody could send them, and what there is to say of what author and reviewer see then. */
-import type { Language } from "../../src/map/words.ts";
+import type { Texts } from "../../src/map/words.ts";
 import type { Edit } from "./run.ts";
-
-type Texts = Readonly<Record<Language, string>>;
 
 export interface Example {
   readonly title: Texts;

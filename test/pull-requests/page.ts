@@ -1,5 +1,5 @@
 /** The handbook's page of examples, in one of the languages. */
-import type { Language } from "../../src/map/words.ts";
+import type { Language, Texts } from "../../src/map/words.ts";
 import { EXAMPLES, type Example } from "./examples.ts";
 import { type Said, type Seen, see } from "./run.ts";
 
@@ -13,7 +13,7 @@ const SAY = {
   none: { en: "No comment; in its place", ru: "Комментария нет; вместо него" },
   policies: { en: "Policies", ru: "Правила" },
   code: { en: "exit code", ru: "код завершения" },
-} as const satisfies Record<string, Readonly<Record<Language, string>>>;
+} as const satisfies Record<string, Texts>;
 
 const fenced = (text: string, language = "text"): string => `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
 
