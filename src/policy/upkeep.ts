@@ -85,7 +85,7 @@ export const restoreChecked: Policy = {
       .map(({ id }) => ({
         where: `cluster ${id}`,
         what: "nothing says that a backup of it was restored",
-        instead: `until a role does it, dump it to another place and restore the dump by hand; the role is to have the probe "${restoreProbe(id)}"`,
+        instead: `until a role of the farm does it, do it by hand: docs/en/how-to.md, docs/ru/how-to.md, "Save databases, and bring them back" (the role is to have the probe "${restoreProbe(id)}")`,
       }));
   },
 };
