@@ -9,18 +9,9 @@ import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { studentPassword } from "../../src/machines/training/password.ts";
 import type { Settings } from "../../src/shell/stack.ts";
 import { asked } from "./cloud-apis/asked.ts";
-import {
-  bothClouds,
-  DROPLETS,
-  declaration,
-  farm,
-  keys,
-  LINUX,
-  previewed,
-  realised,
-  Trial,
-} from "./cloud-apis/engine.ts";
+import { bothClouds, DROPLETS, declaration, farm, keys, LINUX, realised } from "./cloud-apis/both-clouds.ts";
 import { WholeProgram } from "./cloud-apis/project.ts";
+import { previewed, Trial } from "./cloud-apis/trial.ts";
 import { withoutEngine } from "./engine-project.ts";
 
 /** What a preview of the first run shows. */
@@ -62,7 +53,7 @@ const adopted = (change: Change = () => {}) =>
 const names = (things: readonly { name?: string }[]): unknown[] => things.map(({ name }) => name).sort();
 
 test("clouds under the real engine", { skip: withoutEngine }, async (t) => {
-  const trial = await Trial.begin();
+  const trial = await Trial.begin(await bothClouds("203.0.113"), "machines-program.ts", "lab");
   const { project, clouds } = trial;
   const { ocean, hetzner, taken } = clouds;
   const inventory = farm();

@@ -102,6 +102,8 @@ export class CloudflareZone extends pulumi.ComponentResource {
         { ...args, ...content, zoneId },
         {
           parent: this,
+          // Where somebody made it another type by hand: Cloudflare refuses ours as long as theirs is there.
+          deleteBeforeReplace: true,
           dependsOn: record.host === undefined ? (through?.ready ?? []) : ready(record.host),
           ...(number === undefined ? {} : { import: `${zones[zone.name]}/${number}` }),
         },

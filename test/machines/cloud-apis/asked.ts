@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { Inventory } from "../../../src/inventory/schema.ts";
 import { hostConfig, userData } from "../../../src/machines/user-data.ts";
-import { keys, made, named, type Trial } from "./engine.ts";
+import { type Clouds, keys, made, named } from "./both-clouds.ts";
 import type { Body } from "./stand-in.ts";
+import type { Trial } from "./trial.ts";
 
 /** "in tcp 22", sorted. */
 const rules = (all: readonly Body[]): string[] =>
@@ -17,7 +18,7 @@ const rules = (all: readonly Body[]): string[] =>
 const idsOf = (things: readonly Body[]): number[] => things.map(({ id }) => id);
 
 /** Tests it, when that run is done and before another. */
-export async function asked(t: TestContext, { clouds }: Trial, inventory: Inventory): Promise<void> {
+export async function asked(t: TestContext, { clouds }: Trial<Clouds>, inventory: Inventory): Promise<void> {
   const { ocean, hetzner, taken } = clouds;
 
   await t.test("DigitalOcean: droplets with a network, an address, a firewall and a project", () => {

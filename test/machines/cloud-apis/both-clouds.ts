@@ -1,4 +1,4 @@
-/** Both clouds and a project on them, as a test has them, and what there is to ask of them. */
+/** Both clouds, as a test has them, with a farm on them, and what there is to ask of them. */
 import assert from "node:assert/strict";
 import type { FarmDeclaration, Inventory } from "../../../src/inventory/schema.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
@@ -6,8 +6,10 @@ import type { Settings } from "../../../src/shell/stack.ts";
 import { cloudInventory } from "../../fast/machines/cloud-farm.ts";
 import { digitalOcean } from "./digitalocean.ts";
 import { hcloud } from "./hcloud.ts";
-import { CloudsAlone, type Project } from "./project.ts";
 import type { Body, StandIn } from "./stand-in.ts";
+
+/** Providers find it good. */
+const TOKEN = "t".repeat(64);
 
 export const LINUX = {
   ...{ count: 3, type: "cx23", image: "debian-13", location: "fsn1", until: "2026-12-01", language: "ru" },
@@ -49,6 +51,9 @@ export function declaration(range: string): [FarmDeclaration, Settings] {
   return [declared, realised(settings, range)];
 }
 
+/** What a test has of the clouds of a trial. */
+export type Clouds = Awaited<ReturnType<typeof bothClouds>>;
+
 /**
  * Begins both clouds. Addresses that end with 61, 63, 65 and 66 are bought; two droplets and a server 43 were there before the
  * farm, in nothing as we declare them, and with what others have put around them.
@@ -75,7 +80,11 @@ export async function bothClouds(range: string) {
   const hetzner = await hcloud([`${range}.63`, `${range}.66`], [[43, { ...theirs, ...around }]]);
   const apis = [ocean.api, hetzner.api];
   return {
-    ...{ ocean, hetzner, endpoints: { digitalOcean: ocean.api.url, hcloud: hetzner.api.url } },
+    ...{ ocean, hetzner },
+    endpoints: {
+      ...{ DIGITALOCEAN_API_URL: ocean.api.url, DIGITALOCEAN_TOKEN: TOKEN },
+      ...{ HCLOUD_ENDPOINT: hetzner.api.url, HCLOUD_TOKEN: TOKEN },
+    },
     /** "METHOD PATH" of all that was to change something at either since this was asked last, in order at each. */
     taken: (): string[] => apis.flatMap((api) => api.taken()),
     /** What no stand-in knows. */
@@ -92,64 +101,3 @@ export const made = ({ changes }: StandIn, path: string): Body[] =>
 
 export const named = (all: readonly Body[], name: string): Body =>
   all.find((one) => one.name === name) ?? assert.fail(`${name} is not among ${all.map((one) => one.name)}`);
-
-/** What the engine would do to which thing at a cloud: "create drop1-droplet", sorted. It has to succeed. */
-export async function previewed(project: Project): Promise<string[]> {
-  const { code, stdout, stderr } = await project.pulumi("preview", "--json");
-  assert.equal(code, 0, stdout + stderr);
-  const { steps } = JSON.parse(stdout) as { steps: { op: string; urn: string }[] };
-  return steps
-    .flatMap(({ op, urn }) => {
-      const [type = "", name] = urn.split("::").slice(2);
-      return /(^|\$)(digitalocean|hcloud):/.test(type) ? [`${op} ${name}`] : [];
-    })
-    .sort();
-}
-
-/** A project of clouds alone with its stack, "lab", and the clouds' record beside it. */
-export class Trial {
-  readonly project: CloudsAlone;
-  readonly clouds: Awaited<ReturnType<typeof bothClouds>>;
-
-  private constructor(clouds: Awaited<ReturnType<typeof bothClouds>>) {
-    this.clouds = clouds;
-    this.project = new CloudsAlone(clouds.endpoints);
-  }
-
-  static async begin(): Promise<Trial> {
-    const trial = new Trial(await bothClouds("203.0.113"));
-    await trial.engine("stack", "init", "lab");
-    return trial;
-  }
-
-  /** Runs the engine, which has to succeed; returns what it says. */
-  async engine(...argv: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.project.pulumi(...argv);
-    assert.equal(code, 0, [...argv, stdout, stderr, ...this.clouds.unknown()].join("\n"));
-    return stdout;
-  }
-
-  /** Applies what is declared, which has to succeed; returns what the engine says. */
-  up(declared: Inventory, ...more: readonly string[]): Promise<string> {
-    this.project.declare(declared);
-    return this.engine("up", "--yes", "--skip-preview", ...more);
-  }
-
-  /** Applies what is declared, where nothing is to change. */
-  async unchanged(declared: Inventory, ...more: readonly string[]): Promise<void> {
-    assert.match(await this.up(declared, ...more), /Resources:\n {4}\d+ unchanged\n/);
-    assert.deepEqual(this.clouds.taken(), []);
-  }
-
-  /** Runs the engine, which has to refuse what it is to do; returns what it says. */
-  async refused(...argv: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.project.pulumi(...argv);
-    assert.notEqual(code, 0, stdout);
-    return stdout + stderr;
-  }
-
-  end(): void {
-    this.project.remove();
-    this.clouds.close();
-  }
-}

@@ -9,11 +9,8 @@ import { type Result, run } from "../../../src/twin/machines/run.ts";
 import { engineEnvironment } from "../engine-project.ts";
 import { copyOfProgram, declare, ROOT } from "../lab-farm.ts";
 
-/** Where the providers find their clouds, instead of on the internet. */
-export interface Endpoints {
-  readonly digitalOcean: string;
-  readonly hcloud: string;
-}
+/** Where the providers find their clouds, instead of on the internet, and with which token: variables of their environment. */
+export type Endpoints = Readonly<Record<string, string>>;
 
 /** A project with one stack and its own state. */
 export class Project {
@@ -22,15 +19,9 @@ export class Project {
   protected readonly dir: string;
   readonly #env: NodeJS.ProcessEnv;
 
-  constructor(dir: string, { digitalOcean, hcloud }: Endpoints) {
+  constructor(dir: string, endpoints: Endpoints) {
     this.dir = dir;
-    this.#env = {
-      ...engineEnvironment(dir),
-      DIGITALOCEAN_API_URL: digitalOcean,
-      DIGITALOCEAN_TOKEN: "t".repeat(64),
-      HCLOUD_ENDPOINT: hcloud,
-      HCLOUD_TOKEN: "t".repeat(64),
-    };
+    this.#env = { ...engineEnvironment(dir), ...endpoints };
   }
 
   /** Runs the engine for at most 300 s, whatever its exit code is. */
@@ -46,9 +37,10 @@ export class Project {
   }
 }
 
-/** What a farm declares at its clouds alone (program.ts), which can be made and changed without the hosts being there. */
+/** What a farm declares at its clouds alone, which can be made and changed without the hosts being there. */
 export class CloudsAlone extends Project {
-  constructor(endpoints: Endpoints) {
+  /** `program` is the file beside this one that registers it. */
+  constructor(endpoints: Endpoints, program: string) {
     super(mkdtempSync(join(tmpdir(), "clouds-")), endpoints);
     const project = {
       name: "farms",
@@ -58,7 +50,7 @@ export class CloudsAlone extends Project {
     const files = {
       "Pulumi.yaml": stringify(project),
       "package.json": JSON.stringify({ type: "module" }),
-      "index.ts": `export { handOuts } from ${JSON.stringify(join(import.meta.dirname, "program.ts"))};\n`,
+      "index.ts": `export * from ${JSON.stringify(join(import.meta.dirname, program))};\n`,
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(this.dir, name), text);
     symlinkSync(join(ROOT, "node_modules"), join(this.dir, "node_modules"));

@@ -16,8 +16,8 @@ export interface Asked {
   readonly body: Body;
 }
 
-/** Answers a request; `part` is what stood in place of the `*` of the route. Answering nothing is a 204. */
-type Handler = (asked: Asked, part: string) => Body | undefined;
+/** Answers a request; `parts` are what stood in place of each `*` of the route. Answering nothing is a 204. */
+type Handler = (asked: Asked, ...parts: string[]) => Body | undefined;
 
 /** By method and path, in which `*` is any one part: "GET /servers/*". */
 export type Routes = Record<string, Handler>;
@@ -148,7 +148,7 @@ export class StandIn {
       for (const [route, handler] of this.#routes) {
         const found = route.exec(line);
         if (!found) continue;
-        const answer = handler(asked, found[1] ?? "");
+        const answer = handler(asked, ...found.slice(1));
         return [answer === undefined ? 204 : 200, answer];
       }
       this.unknown.push(line);
@@ -158,8 +158,9 @@ export class StandIn {
       const { status, code, message } =
         error instanceof Refused ? error : new Refused(500, "defect", String((error as Error).stack));
       if (status === 500) this.unknown.push(`${line}: ${message}`);
-      // DigitalOcean's form and Hetzner's in one.
-      return [status, { id: code, message, error: { code, message } }];
+      // DigitalOcean's form, Hetzner's and Cloudflare's in one; the last has numbers for codes.
+      const errors = [{ code: Number(code) || status, message }];
+      return [status, { id: code, message, error: { code, message }, success: false, errors }];
     }
   }
 }
