@@ -4,7 +4,7 @@ import { FarmError } from "../shell/errors.ts";
 import { type IngressRule, ingressOf } from "./edge.ts";
 import { type MtaStsPolicy, policiesOf, type ReverseName, reverseNames } from "./mail.ts";
 import type { Zone } from "./record.ts";
-import { type AccessRule, accessRules, rulesOf, type ZoneRules } from "./rules.ts";
+import { type AccessRule, accessRules, PHASES, rulesetId, rulesOf, type ZoneRules } from "./rules.ts";
 import { zonesOf } from "./zones.ts";
 
 /** Where a stack's names are registered, for people. */
@@ -39,7 +39,26 @@ function checkAccess({ stack, administrators }: Inventory, access: readonly Acce
   );
 }
 
-/** The names of a checked farm. Throws a FarmError (exit code 2) when nobody could reach an administrative application. */
+/** Refuses rulesets to be taken over where we have none: a misspelt one would be left as it is. */
+function checkRulesets({ stack, cloudflare }: Inventory, rules: CloudflareRules["zones"]): void {
+  const ours = Object.entries(rules).flatMap(([zone, own]) =>
+    cloudflare?.zones[zone] === undefined
+      ? []
+      : PHASES.filter((phase) => own[phase].length > 0).map((phase) => rulesetId(zone, phase)),
+  );
+  const others = Object.keys(cloudflare?.rulesets ?? {}).filter((id) => !ours.includes(id));
+  if (others.length === 0) return;
+  throw new FarmError(
+    `Pulumi.${stack}.yaml: farms:cloudflare.rulesets has ${others.join(", ")}, where we have no rules in a zone that is taken over`,
+    `correct or remove the line; ours are ${ours.join(", ") || "none"}`,
+    2,
+  );
+}
+
+/**
+ * The names of a checked farm. Throws a FarmError (exit code 2) when nobody could reach an administrative application, or a
+ * ruleset is to be taken over where we have none.
+ */
 export function planDns(inventory: Inventory): DnsPlan {
   const zones = zonesOf(inventory);
   const plan = {
@@ -48,10 +67,14 @@ export function planDns(inventory: Inventory): DnsPlan {
     policies: policiesOf(inventory),
     reverse: reverseNames(inventory),
   };
-  if (inventory.edge.kind !== "cloudflare") return plan;
+  if (inventory.edge.kind !== "cloudflare") {
+    checkRulesets(inventory, {});
+    return plan;
+  }
   const access = accessRules(inventory);
   checkAccess(inventory, access);
   const kept = zones.filter(({ keptBy }) => keptBy === undefined);
-  const rules = kept.map(({ name }) => [name, rulesOf(inventory, name)] as const);
-  return { ...plan, cloudflare: { zones: Object.fromEntries(rules), access } };
+  const rules = Object.fromEntries(kept.map(({ name }) => [name, rulesOf(inventory, name)]));
+  checkRulesets(inventory, rules);
+  return { ...plan, cloudflare: { zones: rules, access } };
 }

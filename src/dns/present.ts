@@ -1,6 +1,7 @@
 /** What a zone has already, against what is declared of it. Pure. */
 import { normalised } from "./content.ts";
 import { type DnsRecord, recordId, type Zone } from "./record.ts";
+import { PHASES, RULESET, rulesetId, type ZoneRules } from "./rules.ts";
 
 /** A record as the provider of a zone tells it. */
 export interface PresentRecord {
@@ -9,6 +10,15 @@ export interface PresentRecord {
   readonly type: string;
   readonly content: string;
   readonly comment?: string | null | undefined;
+}
+
+/** A ruleset that a zone has. */
+export interface PresentRuleset {
+  readonly id: string;
+  readonly name: string;
+  readonly phase: string;
+  /** What each rule says of itself. */
+  readonly rules: readonly string[];
 }
 
 export interface Presence {
@@ -51,3 +61,19 @@ export function compareWithPresent(
   });
   return { undeclared, toTakeOver };
 }
+
+/**
+ * Rulesets of others where ours are to be: Cloudflare has one for each phase of a zone, so making ours would fail. `taken` are the
+ * names of those that are taken over already; ours say so by their name.
+ */
+export const rulesetsInTheWay = (
+  zone: string,
+  ours: ZoneRules,
+  present: readonly PresentRuleset[],
+  taken: ReadonlySet<string>,
+): { readonly id: string; readonly ruleset: PresentRuleset }[] =>
+  PHASES.filter((phase) => ours[phase].length > 0 && !taken.has(rulesetId(zone, phase))).flatMap((phase) =>
+    present
+      .filter((ruleset) => ruleset.phase === phase && ruleset.name !== RULESET)
+      .map((ruleset) => ({ id: rulesetId(zone, phase), ruleset })),
+  );

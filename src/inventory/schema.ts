@@ -201,6 +201,8 @@ export const configSchema = z.strictObject({
       zones: z.record(hostname, cloudflareId).default({}),
       /** Records that are there already and are taken over instead of made, by the names that `farm dns` has for them. */
       records: z.record(z.string(), cloudflareId).default({}),
+      /** Rulesets that are there already and get our rules in place of theirs, by zone and phase as `farm dns` names them. */
+      rulesets: z.record(z.string(), cloudflareId).default({}),
     })
     .optional(),
   /** Where the connectors' program comes from, where Cloudflare is the edge. */

@@ -1,6 +1,6 @@
 /** `farm dns undeclared`: what zones at Cloudflare have that nobody declared. Asks, and changes nothing. */
 import { CloudflareService } from "../dns/cloudflare/service.ts";
-import { compareWithPresent, type Presence } from "../dns/present.ts";
+import { compareWithPresent, type Presence, rulesetsInTheWay } from "../dns/present.ts";
 import type { Zone } from "../dns/record.ts";
 import type { Inventory } from "../inventory/schema.ts";
 import { CLOCK, type Place, TIME_LIMIT } from "../machines/web-service.ts";
@@ -29,13 +29,25 @@ function textOf({ name }: Zone, stack: string, { undeclared, toTakeOver }: Prese
       ? []
       : [
           `  ${toTakeOver.length} that are declared were there before the program; it can't make them again, but take them over:`,
-          ...toTakeOver.map(
-            ({ id, number }) =>
-              `    pulumi config set --stack ${stack} --path 'farms:cloudflare.records["${id}"]' ${number}`,
-          ),
+          ...toTakeOver.map(({ id, number }) => takeOver(stack, "records", id, number)),
         ]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** How something that is there becomes ours. */
+const takeOver = (stack: string, kind: "records" | "rulesets", id: string, number: string): string =>
+  `    pulumi config set --stack ${stack} --path 'farms:cloudflare.${kind}["${id}"]' ${number}`;
+
+function rulesetsText(stack: string, inTheWay: ReturnType<typeof rulesetsInTheWay>): string {
+  return inTheWay
+    .flatMap(({ id, ruleset: { id: number, rules } }) => [
+      `  ${id} has ${rules.length} rule(s) that nobody declared, and Cloudflare takes none of ours beside them. To replace them:`,
+      ...rules.map((rule) => `    ${shown(rule)}`),
+      takeOver(stack, "rulesets", id, number),
+    ])
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 /** What a stack says of Cloudflare. Throws a FarmError (exit code 2) where it says nothing. */
@@ -56,6 +68,7 @@ export async function undeclaredText(
 ): Promise<{ text: string; differs: boolean }> {
   const cloudflare = cloudflareOf(inventory);
   const taken = new Set(Object.keys(cloudflare.records));
+  const takenRulesets = new Set(Object.keys(cloudflare.rulesets));
   let text = "";
   let differs = false;
   for (const zone of dns.zones) {
@@ -65,8 +78,12 @@ export async function undeclaredText(
       continue;
     }
     const presence = compareWithPresent(zone, await service.records(number), taken);
-    differs ||= presence.undeclared.length > 0 || presence.toTakeOver.length > 0;
-    text += textOf(zone, inventory.stack, presence);
+    const rules = dns.cloudflare?.zones[zone.name];
+    const inTheWay = rules
+      ? rulesetsInTheWay(zone.name, rules, await service.rulesets(number), takenRulesets)
+      : [];
+    differs ||= presence.undeclared.length + presence.toTakeOver.length + inTheWay.length > 0;
+    text += textOf(zone, inventory.stack, presence) + rulesetsText(inventory.stack, inTheWay);
   }
   return { text, differs };
 }

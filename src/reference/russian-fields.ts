@@ -224,6 +224,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "Зоны, которые там уже есть и берутся под управление, а не создаются; по доменам.",
   "Records that are there already and are taken over instead of made, by the names that `farm dns` has for them.":
     "Записи, которые там уже есть и берутся под управление, а не создаются; по именам, которыми их называет `farm dns`.",
+  "Rulesets that are there already and get our rules in place of theirs, by zone and phase as `farm dns` names them.":
+    "Наборы правил, которые там уже есть и получают наши правила вместо своих; по зоне и фазе, как их называет `farm dns`.",
   "Machines, one a student.": "Сколько машин: по одной на студента.",
   "What Hetzner Cloud calls that size.": "Как Hetzner Cloud называет этот размер.",
   "What Hetzner Cloud calls the image, or the number of a snapshot.":

@@ -19,19 +19,26 @@ import { withoutEngine } from "./engine-project.ts";
 
 const OURS = "c".repeat(32);
 const OTHERS = "d".repeat(32);
+const RULES = "e".repeat(32);
 const API = "/client/v4";
 
-/** A Cloudflare where opplet.net is, with a record that the farm takes over and one that is somebody else's. */
+/** A Cloudflare where opplet.net is, with a record and redirects that the farm takes over and a record that is somebody else's. */
 async function account() {
   const at = await cloudflare([
-    [
-      OPPLET,
-      { name: "opplet.net", account: { id: ACCOUNT }, type: "full" },
-      {
+    {
+      number: OPPLET,
+      zone: { name: "opplet.net", account: { id: ACCOUNT }, type: "full" },
+      records: {
         [OURS]: { name: "opplet.net", type: "A", content: "159.89.93.1", ttl: 1, proxied: true },
         [OTHERS]: { name: "old.opplet.net", type: "A", content: "198.51.100.7", ttl: 300 },
       },
-    ],
+      rulesets: {
+        [RULES]: {
+          ...{ name: "default", kind: "zone", phase: "http_request_dynamic_redirect" },
+          rules: [{ action: "redirect", expression: "true", action_parameters: {} }],
+        },
+      },
+    },
   ]);
   return {
     ...at,
@@ -54,12 +61,15 @@ const EXTRAS = [
 ] as const;
 
 const common: Change = (declared, settings) => {
-  (settings.cloudflare as { records?: object }).records = { "opplet.net/A/do-nyc1-a": OURS };
+  Object.assign(settings.cloudflare as object, { records: { "opplet.net/A/do-nyc1-a": OURS } });
   domain(declared, "ksacerts.com").extras!.push(...EXTRAS);
 };
 const farm = (change: Change = () => {}): Inventory =>
   behindCloudflare((...of) => {
     common(...of);
+    const [, settings] = of;
+    const rulesets = { "opplet.net/http_request_dynamic_redirect": RULES };
+    Object.assign(settings.cloudflare as object, { rulesets });
     change(...of);
   });
 /** The same with our own hosts as the edge. */
@@ -81,12 +91,13 @@ function first(inventory: Inventory): string[] {
     ),
     ...[name, ...records.map(recordId)],
   ]);
-  const there = ["opplet.net", "opplet.net/A/do-nyc1-a"];
+  const changed = ["opplet.net/A/do-nyc1-a", "opplet.net-http_request_dynamic_redirect"];
+  const there = ["opplet.net", ...changed];
   return [
     ...[...names, "edge", "edge-ingress", "administrators", "redmine"].map((name) =>
       there.includes(name) ? `import ${name}` : `create ${name}`,
     ),
-    "update opplet.net/A/do-nyc1-a",
+    ...changed.map((name) => `update ${name}`),
   ].sort();
 }
 
@@ -127,7 +138,7 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
     await t.test("all is made", async () => {
       const { length } = first(farm()).filter((line) => line.startsWith("create"));
       // The stack and the components of three zones and the tunnel.
-      const made = new RegExp(`\\+ ${length + 5} created\\n {4}~ 1 updated\\n {4}= 2 imported\\n`);
+      const made = new RegExp(`\\+ ${length + 5} created\\n {4}~ 2 updated\\n {4}= 3 imported\\n`);
       assert.match(await trial.up(farm()), made);
       taken();
     });
@@ -229,6 +240,14 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
           declared.domains!.reverse();
           domain(declared, "ksacerts.com").extras!.reverse();
           declared.applications!.reverse();
+        }),
+      );
+    });
+
+    await t.test("what was taken over stays ours when the settings no longer say so", async () => {
+      await trial.unchanged(
+        farm((_, settings) => {
+          Object.assign(settings.cloudflare as object, { records: {}, rulesets: {} });
         }),
       );
     });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Explanation, type Place, WebService } from "../../machines/web-service.ts";
-import type { PresentRecord } from "../present.ts";
+import type { PresentRecord, PresentRuleset } from "../present.ts";
 
 /** Entries of a page of records. */
 const PAGE = 500;
@@ -19,6 +19,17 @@ const answer = z.object({
   result_info: z.object({ total_pages: z.int() }),
 });
 
+const rulesetsAnswer = z.object({
+  result: z.array(z.object({ id: z.string(), name: z.string(), kind: z.string(), phase: z.string() })),
+});
+
+const rulesAnswer = z.object({
+  result: z.object({
+    /** None where nobody has written any yet, or somebody has taken all out. */
+    rules: z.array(z.object({ description: z.string().nullish(), expression: z.string() })).default([]),
+  }),
+});
+
 /** The form of all its errors (developers.cloudflare.com/api). */
 const refusal = z.object({ errors: z.array(z.object({ code: z.int(), message: z.string() })).min(1) });
 
@@ -31,7 +42,11 @@ function explain(status: number, body: unknown): Explanation {
       }
     : {};
   return status === 401 || status === 403
-    ? { ...told, remedy: "the token in cloudflare:apiToken needs the permission DNS Read for this zone" }
+    ? {
+        ...told,
+        remedy:
+          "the token in cloudflare:apiToken needs the permission DNS Read for this zone and, where Cloudflare is the edge, those to read its redirects, cache rules and rate limits",
+      }
     : told;
 }
 
@@ -46,13 +61,29 @@ export class CloudflareService {
     this.#token = token;
   }
 
+  #read<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    const headers = () => ({ authorization: `Bearer ${this.#token}` });
+    return this.#service.ask({ method: "GET", path: `/client/v4${path}`, headers }, schema);
+  }
+
+  /** The rulesets that a zone itself has, by its number. Throws as WebService does. */
+  async rulesets(zone: string): Promise<PresentRuleset[]> {
+    const { result } = await this.#read(`/zones/${zone}/rulesets`, rulesetsAnswer);
+    const own = result.filter(({ kind }) => kind === "zone");
+    return Promise.all(
+      own.map(async ({ id, name, phase }) => {
+        const { rules } = (await this.#read(`/zones/${zone}/rulesets/${id}`, rulesAnswer)).result;
+        return { id, name, phase, rules: rules.map((rule) => rule.description || rule.expression) };
+      }),
+    );
+  }
+
   /** All records of a zone, by the zone's number. Throws as WebService does. */
   async records(zone: string): Promise<PresentRecord[]> {
     const found: PresentRecord[] = [];
     for (let page = 1; ; page++) {
-      const path = `/client/v4/zones/${zone}/dns_records?per_page=${PAGE}&page=${page}`;
-      const headers = () => ({ authorization: `Bearer ${this.#token}` });
-      const { result, result_info } = await this.#service.ask({ method: "GET", path, headers }, answer);
+      const path = `/zones/${zone}/dns_records?per_page=${PAGE}&page=${page}`;
+      const { result, result_info } = await this.#read(path, answer);
       found.push(...result);
       if (page >= result_info.total_pages) return found;
     }

@@ -6,7 +6,7 @@ import { ZoneSetting } from "@pulumi/cloudflare/zoneSetting.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Inventory } from "../../inventory/schema.ts";
 import { recordId, TUNNEL_TARGET, type Zone } from "../record.ts";
-import { PHASES, type ZoneRules } from "../rules.ts";
+import { PHASES, RULESET, rulesetId, type ZoneRules } from "../rules.ts";
 import { recordArgs } from "./record-args.ts";
 
 export interface CloudflareZoneArgs {
@@ -51,7 +51,7 @@ export class CloudflareZone extends pulumi.ComponentResource {
     const zoneId = kept?.id ?? pulumi.output(args.cloudflare.zones[zone.name] ?? "");
     this.nameServers = kept?.nameServers;
     this.ds = kept && zone.dnssec ? this.#sign(name, zone, zoneId) : undefined;
-    if (rules) this.#rules(name, rules, zoneId);
+    if (rules) this.#rules(name, rules, zoneId, args.cloudflare);
     this.#records(args, zoneId);
     this.registerOutputs({ ds: this.ds, nameServers: this.nameServers });
   }
@@ -75,16 +75,28 @@ export class CloudflareZone extends pulumi.ComponentResource {
     return registrar === "cloudflare" ? undefined : ds;
   }
 
-  #rules(name: string, rules: ZoneRules, zoneId: pulumi.Output<string>): void {
+  #rules(
+    name: string,
+    rules: ZoneRules,
+    zoneId: pulumi.Output<string>,
+    { zones, rulesets }: CloudflareZoneArgs["cloudflare"],
+  ): void {
     for (const [settingId, value] of Object.entries(SETTINGS))
       new ZoneSetting(`${name}-${settingId}`, { zoneId, settingId, value }, { parent: this });
-    for (const phase of PHASES)
-      if (rules[phase].length > 0)
-        new Ruleset(
-          `${name}-${phase}`,
-          { zoneId, kind: "zone", name: "farms", phase, rules: [...rules[phase]] },
-          { parent: this },
-        );
+    for (const phase of PHASES) {
+      if (rules[phase].length === 0) continue;
+      const number = rulesets[rulesetId(name, phase)];
+      new Ruleset(
+        `${name}-${phase}`,
+        { zoneId, kind: "zone", name: RULESET, phase, rules: [...rules[phase]] },
+        {
+          parent: this,
+          // One that is taken over keeps its name: for another the provider would make it anew beside itself, which is refused.
+          ignoreChanges: ["name"],
+          ...(number === undefined ? {} : { import: `zones/${zones[name]}/${number}` }),
+        },
+      );
+    }
   }
 
   #records(

@@ -265,6 +265,15 @@ test("refused: an administrative application where Cloudflare knows no administr
   });
 });
 
+test("refused: a ruleset to be taken over where we have none", () => {
+  const message = /farms:cloudflare\.rulesets has opplet\.net\/http_ratelimits, where we have no rules/;
+  const misspelt: Parameters<typeof behindCloudflare>[0] = (_, settings) => {
+    (settings.cloudflare as { rulesets?: object }).rulesets = { "opplet.net/http_ratelimits": OPPLET };
+  };
+  for (const inventory of [behindCloudflare(misspelt), onHosts(misspelt)])
+    assert.throws(() => planOf(inventory), { name: "FarmError", exitCode: 2, message });
+});
+
 test("with an edge of our own only zones and records are at Cloudflare, and a name leads to a host that is confirmed", async () => {
   const own = await register(onHosts(), true);
   assert.deepEqual(
@@ -286,7 +295,20 @@ test("a record that is there is taken over by its number", async () => {
     }),
   );
   assert.equal(own.of(RECORD, "opplet.net/A/do-nyc1-a").options.import, `${OPPLET}/${number}`);
-  assert.equal(own.of(RECORD, "pravka.opplet.net/A/contabo-stl1").options.import, undefined);
+  const { options } = own.of(RECORD, "pravka.opplet.net/A/contabo-stl1");
+  // Cloudflare refuses a record beside the one whose place it takes.
+  assert.deepEqual([options.import, options.deleteBeforeReplace], [undefined, true]);
+});
+
+test("a ruleset that is there is taken over by its number", async () => {
+  const number = "d".repeat(32);
+  const own = await register(
+    behindCloudflare((_, settings) => {
+      (settings.cloudflare as { rulesets?: object }).rulesets = { "opplet.net/http_ratelimit": number };
+    }),
+  );
+  assert.equal(own.of(RULESET, "opplet.net-http_ratelimit").options.import, `zones/${OPPLET}/${number}`);
+  assert.equal(own.of(RULESET, "opplet.net-http_request_cache_settings").options.import, undefined);
 });
 
 test("in a zone of another stack nothing but records is registered, under its number", async () => {

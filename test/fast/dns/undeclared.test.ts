@@ -25,13 +25,26 @@ const PRESENT = [
   record(7, "HTTPS", "www.opplet.net", '1 . alpn="h2,http/1.1"', { comment: "redirect from www.opplet.net" }),
 ];
 
+/** Rulesets as a zone has them: somebody's redirects, ours, and one of Cloudflare's own. */
+const RULESETS = [
+  { id: "a".repeat(32), name: "default", kind: "zone", phase: "http_request_dynamic_redirect" },
+  { id: "b".repeat(32), name: "farms", kind: "zone", phase: "http_ratelimit" },
+  { id: "c".repeat(32), name: "managed", kind: "managed", phase: "http_request_cache_settings" },
+];
+const RULES = [
+  { description: "www to the main name", expression: "true" },
+  { description: "", expression: 'http.host eq "\u001bshop.opplet.net"' },
+];
+
 async function standIn(
   t: TestContext,
   reply: (page: number) => Reply,
 ): Promise<[CloudflareService, Loopback]> {
-  const api = await loopback(t, ({ path }) =>
-    reply(Number(new URL(path, "http://x").searchParams.get("page"))),
-  );
+  const api = await loopback(t, ({ path }) => {
+    if (path.endsWith("/rulesets")) return page(RULESETS);
+    if (path.includes("/rulesets/")) return { body: { result: { rules: RULES } } };
+    return reply(Number(new URL(path, "http://x").searchParams.get("page")));
+  });
   return [new CloudflareService(TOKEN, { url: api.url, clock: idleClock(), timeLimit: 5 }), api];
 }
 
@@ -93,8 +106,33 @@ test("the tunnel of a proxied name is ours, whatever number it has", async (t) =
       }),
     ]),
   );
-  const { differs } = await undeclaredText(planOf(behindCloudflare()), service);
-  assert(!differs);
+  const { text } = await undeclaredText(planOf(behindCloudflare()), service);
+  assert.match(text, /^opplet\.net: nothing but what is declared$/m);
+});
+
+const REDIRECTS = "opplet.net/http_request_dynamic_redirect";
+
+test("rules of somebody else where ours are to be are listed, with how to replace them; ours are not", async (t) => {
+  const [service] = await standIn(t, () => page([]));
+  const { text, differs } = await undeclaredText(planOf(behindCloudflare()), service);
+  assert(differs);
+  assert.equal(
+    text.slice(text.indexOf("opplet.net: nothing")),
+    `opplet.net: nothing but what is declared
+  ${REDIRECTS} has 2 rule(s) that nobody declared, and Cloudflare takes none of ours beside them. To replace them:
+    www to the main name
+    http.host eq "?shop.opplet.net"
+    pulumi config set --stack prod --path 'farms:cloudflare.rulesets["${REDIRECTS}"]' ${"a".repeat(32)}
+`,
+  );
+});
+
+test("a ruleset that is taken over is not in the way any more", async (t) => {
+  const [service] = await standIn(t, () => page([]));
+  const taken = behindCloudflare((_, settings) => {
+    (settings.cloudflare as { rulesets?: object }).rulesets = { [REDIRECTS]: "a".repeat(32) };
+  });
+  assert(!(await undeclaredText(planOf(taken), service)).differs);
 });
 
 test("what a stranger wrote into a zone does not steer the terminal", async (t) => {

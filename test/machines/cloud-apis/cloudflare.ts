@@ -104,10 +104,16 @@ const rulesOf = (rules: readonly Body[], version: number): Body[] =>
     ...{ id: `${version}${index}`.padStart(32, "d"), version: "1", last_updated: CREATED },
   }));
 
-/** Begins one with these zones, each with its number, what it was once asked for, and its records, each with a number. */
-export async function cloudflare(
-  present: readonly (readonly [number: string, zone: Body, records: Readonly<Record<string, Body>>])[],
-): Promise<Cloudflare> {
+/** A zone that is there, with its number; records and rulesets by theirs. Each is what it was once asked for. */
+interface Present {
+  readonly number: string;
+  readonly zone: Body;
+  readonly records: Readonly<Record<string, Body>>;
+  readonly rulesets: Readonly<Record<string, Body>>;
+}
+
+/** Begins one with these zones. */
+export async function cloudflare(present: readonly Present[]): Promise<Cloudflare> {
   let count = 0;
   const number = (): string => (++count).toString(16).padStart(32, "0");
   const uuid = (): string => `00000000-0000-4000-8000-${(++count).toString(16).padStart(12, "0")}`;
@@ -123,10 +129,15 @@ export async function cloudflare(
     signing.add({ ...signingOf(zone, "disabled"), id });
     return zone;
   };
-  for (const [id, asked, own] of present) {
-    const zone = addZone(id, asked);
-    for (const [record, body] of Object.entries(own))
-      records.add({ ...recordOf(zone, body), id: record, zone_id: id });
+  const addRuleset = (zone: string, id: string, asked: Body): Body => {
+    const own = { id, zone_id: zone, version: "1", last_updated: CREATED };
+    return rulesets.add({ description: "", ...asked, ...own, rules: rulesOf(asked.rules, 1) });
+  };
+  for (const there of present) {
+    const zone = addZone(there.number, there.zone);
+    for (const [id, body] of Object.entries(there.records))
+      records.add({ ...recordOf(zone, body), id, zone_id: zone.id });
+    for (const [id, body] of Object.entries(there.rulesets)) addRuleset(zone.id, id, body);
   }
 
   const setting = (zone: string, id: string): Body => {
@@ -186,9 +197,8 @@ export async function cloudflare(
     ...kept(rulesets, `${ZONES}/[^/]+/rulesets`),
     [`POST ${ZONES}/*/rulesets`]: ({ body }, zone) => {
       if (rulesets.all().some(({ phase, zone_id }) => phase === body.phase && zone_id === zone))
-        refuse(400, "20217", `phase ${body.phase} has a ruleset already`);
-      const own = { id: number(), zone_id: zone, version: "1", last_updated: CREATED };
-      return done(rulesets.add({ description: "", ...body, ...own, rules: rulesOf(body.rules, 1) }));
+        refuse(400, "20217", `exceeded maximum number of zone rulesets for phase ${body.phase}`);
+      return done(addRuleset(zone, number(), body));
     },
     [`PUT ${ZONES}/[^/]+/rulesets/*`]: ({ body }, id) => {
       const version = Number(rulesets.get(id).version) + 1;
