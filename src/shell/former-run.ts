@@ -1,5 +1,6 @@
 /** What the last complete run of a stack left behind, read from the stack's own outputs. */
 import * as pulumi from "@pulumi/pulumi";
+import type { TakenOver } from "../dns/cloudflare/zone.ts";
 import { FarmError } from "./errors.ts";
 
 /** What a host was brought to, and by which commit of the program. */
@@ -30,17 +31,25 @@ export interface RunRecord {
   readonly hostKeys: ShownKeys;
 }
 
+/** What the last run left behind. */
+export interface FormerRun extends RunRecord {
+  /** What it and those before have taken over at Cloudflare. */
+  readonly takenOver: TakenOver;
+}
+
 /**
- * The outputs `applied` and `hostKeys` of the last run that went through. An unchanged host keeps what is said there, so that its
+ * The outputs `applied` and `hostKeys` of the last run that went through, and of `names` what of it is needed. An unchanged host keeps what is said there, so that its
  * commands don't change with every commit of the program.
  */
-export async function formerRun(): Promise<RunRecord> {
+export async function formerRun(): Promise<FormerRun> {
   const name = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
   const reference = new pulumi.StackReference("former-run", { name });
   const output = async (of: string): Promise<unknown> => (await reference.getOutputDetails(of)).value;
+  const names = (await output("names")) as { takenOver?: TakenOver } | undefined;
   return {
     applied: ((await output("applied")) as AppliedHosts | undefined) ?? {},
     hostKeys: ((await output("hostKeys")) as ShownKeys | undefined) ?? {},
+    takenOver: names?.takenOver ?? {},
   };
 }
 

@@ -5,6 +5,7 @@ import { DatabaseCluster } from "../clusters/component.ts";
 import type { NamesOutputs } from "../dns/cloudflare/register.ts";
 import { TUNNEL_SECRET } from "../dns/cloudflare/secret.ts";
 import type { CloudflareTunnel } from "../dns/cloudflare/tunnel.ts";
+import type { TakenOver } from "../dns/cloudflare/zone.ts";
 import { delegations } from "../dns/name-servers.ts";
 import { whereRegistered } from "../dns/plan.ts";
 import type { GivenSecrets } from "../host/agent.ts";
@@ -83,12 +84,13 @@ async function namesOf(
   keys: Keys,
   hosts: ReadonlyMap<string, FarmHost>,
   tunnel: CloudflareTunnel | undefined,
+  takenOver: TakenOver,
 ): Promise<Outputs["names"]> {
   const { cloudflare } = plan.inventory;
   const registered = whereRegistered(plan.inventory);
   if (cloudflare === undefined) return { registered, zones: delegations(plan.inventory, keys) };
   const { registerNames } = await import("../dns/cloudflare/register.ts");
-  return { registered, ...registerNames(plan, cloudflare, hosts, tunnel) };
+  return { registered, ...registerNames(plan, cloudflare, hosts, tunnel, takenOver) };
 }
 
 /**
@@ -169,7 +171,7 @@ export async function registerFarm(stack: string, settings: Settings): Promise<O
     ),
     clusters: Object.fromEntries([...clusters].map(([id, cluster]) => [id, cluster.endpoints])),
     applications: Object.fromEntries(applications.map(([id, service]) => [id, service.urls])),
-    names: await namesOf(plan, keys, hosts, tunnel),
+    names: await namesOf(plan, keys, hosts, tunnel, former.takenOver),
     authority: farmCertificate(inventory, keys),
     cost: costOf(inventory),
     handOuts: Object.fromEntries(

@@ -10,7 +10,7 @@ import type { Inventory } from "../../inventory/schema.ts";
 import type { Keys } from "../../plan/keys.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { CloudflareTunnel } from "./tunnel.ts";
-import { CloudflareZone } from "./zone.ts";
+import { CloudflareZone, type TakenOver } from "./zone.ts";
 
 /** What a stack tells of its names. */
 export interface NamesOutputs {
@@ -18,6 +18,8 @@ export interface NamesOutputs {
   readonly zones: Record<string, { nameServers?: pulumi.Input<string[]>; ds?: pulumi.Input<string> }>;
   /** The number of the tunnel, which its connectors name. */
   readonly tunnel?: pulumi.Output<string>;
+  /** What was there and is ours now, for the next run. */
+  readonly takenOver?: Readonly<Record<string, pulumi.Output<string>>>;
 }
 
 type Cloudflare = NonNullable<Inventory["cloudflare"]>;
@@ -30,12 +32,13 @@ export const registerTunnel = (
 ): CloudflareTunnel | undefined =>
   dns.cloudflare && new CloudflareTunnel("edge", { inventory, account, keys, access: dns.cloudflare.access });
 
-/** Registers zones. Names lead to a host when that is confirmed, and to the tunnel when all that open it are. */
+/** Registers zones; `former` is what runs before this one have taken over. Names lead to a host when that is confirmed, and to the tunnel when all that open it are. */
 export function registerNames(
   { inventory, dns }: Plan,
   cloudflare: Cloudflare,
   hosts: ReadonlyMap<string, FarmHost>,
   tunnel: CloudflareTunnel | undefined,
+  former: TakenOver,
 ): NamesOutputs {
   const ready = (host: string): pulumi.Resource[] => {
     const found = hosts.get(host);
@@ -43,15 +46,16 @@ export function registerNames(
   };
   const zones = dns.zones.map((zone) => {
     const rules = dns.cloudflare?.zones[zone.name];
-    const { ds, nameServers } = new CloudflareZone(zone.name, {
-      zone,
-      cloudflare,
-      rules,
-      ready,
+    const { ds, nameServers, takenOver } = new CloudflareZone(zone.name, {
+      ...{ zone, cloudflare, rules, ready, former },
       tunnel: tunnel && { target: tunnel.target, ready: connectorHosts(inventory).flatMap(ready) },
     });
-    return [zone.name, { ...(nameServers && { nameServers }), ...(ds && { ds }) }] as const;
+    return { name: zone.name, told: { ...(nameServers && { nameServers }), ...(ds && { ds }) }, takenOver };
   });
-  const kept = zones.filter(([, { nameServers }]) => nameServers !== undefined);
-  return { zones: Object.fromEntries(kept), ...(tunnel && { tunnel: tunnel.tunnelId }) };
+  const kept = zones.filter(({ told }) => told.nameServers !== undefined);
+  return {
+    zones: Object.fromEntries(kept.map(({ name, told }) => [name, told])),
+    ...(tunnel && { tunnel: tunnel.tunnelId }),
+    takenOver: Object.assign({}, ...zones.map(({ takenOver }) => takenOver)),
+  };
 }

@@ -9,6 +9,13 @@ import { recordId, TUNNEL_TARGET, type Zone } from "../record.ts";
 import { PHASES, RULESET, rulesetId, type ZoneRules } from "../rules.ts";
 import { recordArgs } from "./record-args.ts";
 
+/**
+ * By which words records and rulesets that were there were taken over, by the names of their resources. The engine takes such words
+ * that are gone and come back for another thing: it imports it, and then deletes what it had, which is the same. So they are
+ * remembered as long as it is ours, whatever becomes of the line in the settings.
+ */
+export type TakenOver = Readonly<Record<string, string>>;
+
 export interface CloudflareZoneArgs {
   readonly zone: Zone;
   readonly cloudflare: NonNullable<Inventory["cloudflare"]>;
@@ -18,6 +25,8 @@ export interface CloudflareZoneArgs {
   readonly tunnel: { readonly target: pulumi.Output<string>; readonly ready: pulumi.Resource[] } | undefined;
   /** What has to be there before a name leads to a host. */
   readonly ready: (host: string) => pulumi.Resource[];
+  /** What former runs have taken over. */
+  readonly former: TakenOver;
 }
 
 /** What of an adopted zone stays as it is: its account, and how it came to Cloudflare. */
@@ -43,6 +52,8 @@ export class CloudflareZone extends pulumi.ComponentResource {
   readonly ds: pulumi.Output<string> | undefined;
   /** To whom the domain has to be delegated, where this stack keeps it. */
   readonly nameServers: pulumi.Output<string[]> | undefined;
+  /** What this run and those before it have taken over, each known once it is done. */
+  readonly takenOver: Record<string, pulumi.Output<string>> = {};
 
   constructor(name: string, args: CloudflareZoneArgs, options?: pulumi.ComponentResourceOptions) {
     super("farms:dns:Zone", name, {}, options);
@@ -51,7 +62,7 @@ export class CloudflareZone extends pulumi.ComponentResource {
     const zoneId = kept?.id ?? pulumi.output(args.cloudflare.zones[zone.name] ?? "");
     this.nameServers = kept?.nameServers;
     this.ds = kept && zone.dnssec ? this.#sign(name, zone, zoneId) : undefined;
-    if (rules) this.#rules(name, rules, zoneId, args.cloudflare);
+    if (rules) this.#rules(args, rules, zoneId);
     this.#records(args, zoneId);
     this.registerOutputs({ ds: this.ds, nameServers: this.nameServers });
   }
@@ -75,51 +86,52 @@ export class CloudflareZone extends pulumi.ComponentResource {
     return registrar === "cloudflare" ? undefined : ds;
   }
 
-  #rules(
+  /** Makes something, or takes it over by these words. */
+  #make(
     name: string,
+    words: string | undefined,
+    make: (options: { import?: string }) => pulumi.CustomResource,
+  ): void {
+    const { id } = make(words === undefined ? {} : { import: words });
+    if (words !== undefined) this.takenOver[name] = id.apply(() => words);
+  }
+
+  #rules(
+    { zone: { name }, cloudflare: { zones, rulesets }, former }: CloudflareZoneArgs,
     rules: ZoneRules,
     zoneId: pulumi.Output<string>,
-    { zones, rulesets }: CloudflareZoneArgs["cloudflare"],
   ): void {
     for (const [settingId, value] of Object.entries(SETTINGS))
       new ZoneSetting(`${name}-${settingId}`, { zoneId, settingId, value }, { parent: this });
     for (const phase of PHASES) {
       if (rules[phase].length === 0) continue;
+      const id = `${name}-${phase}`;
       const number = rulesets[rulesetId(name, phase)];
-      new Ruleset(
-        `${name}-${phase}`,
-        { zoneId, kind: "zone", name: RULESET, phase, rules: [...rules[phase]] },
-        {
-          parent: this,
-          // One that is taken over keeps its name: for another the provider would make it anew beside itself, which is refused.
-          ignoreChanges: ["name"],
-          ...(number === undefined ? {} : { import: `zones/${zones[name]}/${number}` }),
-        },
+      const words = number === undefined ? former[id] : `zones/${zones[name]}/${number}`;
+      const args = { zoneId, kind: "zone", name: RULESET, phase, rules: [...rules[phase]] };
+      // One that is taken over keeps its name: for another the provider would make it anew beside itself, which is refused.
+      this.#make(
+        id,
+        words,
+        (options) => new Ruleset(id, args, { ...options, parent: this, ignoreChanges: ["name"] }),
       );
     }
   }
 
   #records(
-    { zone, cloudflare: { zones, records }, tunnel, ready }: CloudflareZoneArgs,
+    { zone, cloudflare: { zones, records }, tunnel, ready, former }: CloudflareZoneArgs,
     zoneId: pulumi.Output<string>,
   ): void {
     for (const record of zone.records) {
       const id = recordId(record);
       const number = records[id];
-      const args = recordArgs(record);
+      const words = number === undefined ? former[id] : `${zones[zone.name]}/${number}`;
       const through = record.content === TUNNEL_TARGET ? tunnel : undefined;
-      const content = through ? { content: through.target } : {};
-      new DnsRecord(
-        id,
-        { ...args, ...content, zoneId },
-        {
-          parent: this,
-          // Where somebody made it another type by hand: Cloudflare refuses ours as long as theirs is there.
-          deleteBeforeReplace: true,
-          dependsOn: record.host === undefined ? (through?.ready ?? []) : ready(record.host),
-          ...(number === undefined ? {} : { import: `${zones[zone.name]}/${number}` }),
-        },
-      );
+      const args = { ...recordArgs(record), ...(through ? { content: through.target } : {}), zoneId };
+      const dependsOn = record.host === undefined ? (through?.ready ?? []) : ready(record.host);
+      // Where somebody made it another type by hand: Cloudflare refuses ours as long as theirs is there.
+      const replaced = { parent: this, deleteBeforeReplace: true };
+      this.#make(id, words, (options) => new DnsRecord(id, args, { ...options, ...replaced, dependsOn }));
     }
   }
 }

@@ -1,8 +1,10 @@
 /** Names at Cloudflare, as its provider is asked for them. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import * as pulumi from "@pulumi/pulumi";
 import { registerNames, registerTunnel } from "../../../src/dns/cloudflare/register.ts";
 import { TUNNEL_SECRET } from "../../../src/dns/cloudflare/secret.ts";
+import type { TakenOver } from "../../../src/dns/cloudflare/zone.ts";
 import type { GivenSecrets } from "../../../src/host/agent.ts";
 import type { Inventory } from "../../../src/inventory/schema.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
@@ -17,7 +19,7 @@ const ZONE = type("Zone");
 const RULESET = type("Ruleset");
 
 /** What is registered for names; with their hosts, if `withHosts`, else as if these were there. */
-const register = (inventory: Inventory, withHosts = false): Promise<Run> =>
+const register = (inventory: Inventory, withHosts = false, former: TakenOver = {}): Promise<Run> =>
   run(() => {
     const keys = deriveKeys(PREVIEW_MASTER_KEY, inventory.stack, {});
     const plan = planOf(inventory);
@@ -26,7 +28,7 @@ const register = (inventory: Inventory, withHosts = false): Promise<Run> =>
     const tunnel = registerTunnel(plan, inventory.cloudflare!, keys);
     const given = tunnel?.token.apply((token): GivenSecrets => ({ [TUNNEL_SECRET]: token }));
     const hosts = withHosts ? registerHosts(plan, keys, undefined, { ...known, given }) : new Map();
-    return { names: registerNames(plan, inventory.cloudflare!, hosts, tunnel) };
+    return { names: registerNames(plan, inventory.cloudflare!, hosts, tunnel, former) };
   });
 
 const inventory = behindCloudflare();
@@ -263,6 +265,20 @@ test("refused: an administrative application where Cloudflare knows no administr
     exitCode: 2,
     message: /redmine would be for administrators whom Cloudflare knows by mail address, and none has one/,
   });
+});
+
+test("what a former run took over stays so, whatever the settings say now, as long as it is declared", async () => {
+  const former = {
+    "opplet.net/A/do-nyc1-a": `${OPPLET}/${"c".repeat(32)}`,
+    "opplet.net-http_ratelimit": `zones/${OPPLET}/${"d".repeat(32)}`,
+    "gone.opplet.net/A": `${OPPLET}/${"e".repeat(32)}`,
+  };
+  const again = await register(behindCloudflare(), false, former);
+  const { "gone.opplet.net/A": _, ...ours } = former;
+  for (const [name, words] of Object.entries(ours))
+    assert.equal(again.all.find((each) => each.name === name)?.options.import, words);
+  const { takenOver } = again.outputs.names as ReturnType<typeof registerNames>;
+  assert.deepEqual(await new Promise((resolve) => pulumi.output(takenOver).apply(resolve)), ours);
 });
 
 test("refused: a ruleset to be taken over where we have none", () => {

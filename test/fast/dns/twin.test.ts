@@ -31,6 +31,7 @@ test("names behind Cloudflare are written down by the twin", async (t) => {
         inventory.cloudflare!,
         new Map(),
         registerTunnel(plan, inventory.cloudflare!, keys),
+        {},
       ),
     }),
   );

@@ -7,6 +7,7 @@ import { registerNames, registerTunnel } from "../../../src/dns/cloudflare/regis
 import type { Inventory } from "../../../src/inventory/schema.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../../src/plan/keys.ts";
 import { makePlan } from "../../../src/plan/plan.ts";
+import { formerRun } from "../../../src/shell/former-run.ts";
 
 const inventory: Inventory = JSON.parse(readFileSync("inventory.json", "utf8"));
 const { cloudflare, stack, generations } = inventory;
@@ -15,6 +16,6 @@ const keys = deriveKeys(PREVIEW_MASTER_KEY, stack, generations);
 const plan = makePlan(inventory, keys);
 const tunnel = registerTunnel(plan, cloudflare, keys);
 
-export const names = registerNames(plan, cloudflare, new Map(), tunnel);
+export const names = registerNames(plan, cloudflare, new Map(), tunnel, (await formerRun()).takenOver);
 /** By which connectors open the tunnel. The real program hands it to the hosts. */
 export const token = tunnel?.token;
