@@ -7,6 +7,7 @@ import { hostSchema } from "./machines.ts";
 import { type Training, trainingsSchema } from "./training.ts";
 import {
   cloudflareId,
+  cloudflareIdOrMade,
   hostname,
   id,
   interfaceAddress,
@@ -199,10 +200,13 @@ export const configSchema = z.strictObject({
       account: cloudflareId,
       /** Zones that are there already and are taken over instead of made, by domain. */
       zones: z.record(hostname, cloudflareId).default({}),
-      /** Records that are there already and are taken over instead of made, by the names that `farm dns` has for them. */
-      records: z.record(z.string(), cloudflareId).default({}),
+      /**
+       * Records that are there already and are taken over instead of made, by the names that `farm dns` has for them; `made` in
+       * place of the number of one that was deleted there since.
+       */
+      records: z.record(z.string(), cloudflareIdOrMade).default({}),
       /** Rulesets that are there already and get our rules in place of theirs, by zone and phase as `farm dns` names them. */
-      rulesets: z.record(z.string(), cloudflareId).default({}),
+      rulesets: z.record(z.string(), cloudflareIdOrMade).default({}),
     })
     .optional(),
   /** Where the connectors' program comes from, where Cloudflare is the edge. */

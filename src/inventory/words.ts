@@ -38,6 +38,12 @@ export const cloudflareId = z
   .string()
   .regex(/^[0-9a-f]{32}$/, "write the 32 digits (0 to 9, a to f) that Cloudflare has for it");
 
+/** What stands in place of a number where something that was taken over is gone, and is to be made. */
+export const MADE = "made";
+export const cloudflareIdOrMade = z.union([cloudflareId, z.literal(MADE)], {
+  error: `write the 32 digits (0 to 9, a to f) that Cloudflare has for it, or "${MADE}" where that is gone`,
+});
+
 /** The address of an interface with the length of its network's prefix, such as "10.90.0.1/24". */
 export const interfaceAddress = z.string().transform((text, context): InterfaceAddress => {
   const [, address = "", length] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];

@@ -222,8 +222,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Our account there.": "Наша учётная запись там.",
   "Zones that are there already and are taken over instead of made, by domain.":
     "Зоны, которые там уже есть и берутся под управление, а не создаются; по доменам.",
-  "Records that are there already and are taken over instead of made, by the names that `farm dns` has for them.":
-    "Записи, которые там уже есть и берутся под управление, а не создаются; по именам, которыми их называет `farm dns`.",
+  "Records that are there already and are taken over instead of made, by the names that `farm dns` has for them; `made` in place of the number of one that was deleted there since.":
+    "Записи, которые там уже есть и берутся под управление, а не создаются; по именам, которыми их называет `farm dns`; `made` вместо номера той, которую там с тех пор удалили.",
   "Rulesets that are there already and get our rules in place of theirs, by zone and phase as `farm dns` names them.":
     "Наборы правил, которые там уже есть и получают наши правила вместо своих; по зоне и фазе, как их называет `farm dns`.",
   "Machines, one a student.": "Сколько машин: по одной на студента.",

@@ -73,10 +73,11 @@ const farm = (change: Change = () => {}): Inventory =>
     change(...of);
   });
 /** The same with our own hosts as the edge. */
-const onHosts = (): Inventory =>
+const onHosts = (change: Change = () => {}): Inventory =>
   prodInventory((declared, settings) => {
     settings.cloudflare = { account: ACCOUNT, zones: { "opplet.net": OPPLET } };
     common(declared, settings);
+    change(declared, settings);
   });
 
 const SETTINGS = { always_use_https: "on", min_tls_version: "1.2", ssl: "strict" };
@@ -329,6 +330,31 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
         assert.deepEqual([tunnels.all(), rulesets.all(), applications.all()], [[], [], []]);
         taken();
         await trial.unchanged(onHosts(), "--refresh");
+      },
+    );
+
+    await t.test(
+      "what was taken over and deleted by hand is made when the settings say that it is gone",
+      async () => {
+        records.remove(OURS);
+        project.declare(onHosts());
+        assert.match(
+          await trial.refused("up", "--yes", "--skip-preview", "--refresh"),
+          /opplet\.net\/A\/do-nyc1-a/,
+        );
+        const gone = onHosts((_, settings) => {
+          Object.assign(settings.cloudflare as object, { records: { "opplet.net/A/do-nyc1-a": "made" } });
+        });
+        await trial.up(gone);
+        assert.deepEqual(taken(), ["POST /zones/N/dns_records"]);
+        assert.deepEqual(
+          at("opplet.net").filter((line) => line.startsWith("A ")),
+          ["A 159.89.93.1"],
+        );
+        const silent = onHosts((_, settings) => {
+          Object.assign(settings.cloudflare as object, { records: {} });
+        });
+        await trial.unchanged(silent, "--refresh");
       },
     );
 

@@ -5,14 +5,21 @@ import { ZoneDnssec } from "@pulumi/cloudflare/zoneDnssec.js";
 import { ZoneSetting } from "@pulumi/cloudflare/zoneSetting.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Inventory } from "../../inventory/schema.ts";
+import { MADE } from "../../inventory/words.ts";
 import { recordId, TUNNEL_TARGET, type Zone } from "../record.ts";
 import { PHASES, RULESET, rulesetId, type ZoneRules } from "../rules.ts";
 import { recordArgs } from "./record-args.ts";
 
+/** By which words something is taken over, if it is. What its account calls it stands behind `path`. */
+function wordsFor(number: string | undefined, path: string, former: string | undefined): string | undefined {
+  if (number === undefined) return former;
+  return number === MADE ? undefined : `${path}/${number}`;
+}
+
 /**
  * By which words records and rulesets that were there were taken over, by the names of their resources. The engine takes such words
  * that are gone and come back for another thing: it imports it, and then deletes what it had, which is the same. So they are
- * remembered as long as it is ours, whatever becomes of the line in the settings.
+ * remembered as long as it is ours, whatever becomes of the line in the settings; where somebody deleted it, "made" forgets them.
  */
 export type TakenOver = Readonly<Record<string, string>>;
 
@@ -106,8 +113,7 @@ export class CloudflareZone extends pulumi.ComponentResource {
     for (const phase of PHASES) {
       if (rules[phase].length === 0) continue;
       const id = `${name}-${phase}`;
-      const number = rulesets[rulesetId(name, phase)];
-      const words = number === undefined ? former[id] : `zones/${zones[name]}/${number}`;
+      const words = wordsFor(rulesets[rulesetId(name, phase)], `zones/${zones[name]}`, former[id]);
       const args = { zoneId, kind: "zone", name: RULESET, phase, rules: [...rules[phase]] };
       // One that is taken over keeps its name: for another the provider would make it anew beside itself, which is refused.
       this.#make(
@@ -124,8 +130,7 @@ export class CloudflareZone extends pulumi.ComponentResource {
   ): void {
     for (const record of zone.records) {
       const id = recordId(record);
-      const number = records[id];
-      const words = number === undefined ? former[id] : `${zones[zone.name]}/${number}`;
+      const words = wordsFor(records[id], `${zones[zone.name]}`, former[id]);
       const through = record.content === TUNNEL_TARGET ? tunnel : undefined;
       const args = { ...recordArgs(record), ...(through ? { content: through.target } : {}), zoneId };
       const dependsOn = record.host === undefined ? (through?.ready ?? []) : ready(record.host);

@@ -279,6 +279,15 @@ test("what a former run took over stays so, whatever the settings say now, as lo
     assert.equal(again.all.find((each) => each.name === name)?.options.import, words);
   const { takenOver } = again.outputs.names as ReturnType<typeof registerNames>;
   assert.deepEqual(await new Promise((resolve) => pulumi.output(takenOver).apply(resolve)), ours);
+  const forgotten = behindCloudflare((_, settings) => {
+    const records = { "opplet.net/A/do-nyc1-a": "made" };
+    const rulesets = { "opplet.net/http_ratelimit": "made" };
+    Object.assign(settings.cloudflare as object, { records, rulesets });
+  });
+  const anew = await register(forgotten, false, former);
+  for (const name of Object.keys(ours))
+    assert.equal(anew.all.find((each) => each.name === name)?.options.import, undefined);
+  assert.deepEqual((anew.outputs.names as ReturnType<typeof registerNames>).takenOver, {});
 });
 
 test("refused: a ruleset to be taken over where we have none", () => {
