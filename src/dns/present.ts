@@ -1,7 +1,7 @@
 /** What a zone has already, against what is declared of it. Pure. */
 import { normalised } from "./content.ts";
 import { type DnsRecord, recordId, type Zone } from "./record.ts";
-import { PHASES, RULESET, rulesetId, type ZoneRules } from "./rules.ts";
+import { PHASES, rulesetId, type ZoneRules } from "./rules.ts";
 
 /** A record as the provider of a zone tells it. */
 export interface PresentRecord {
@@ -9,13 +9,11 @@ export interface PresentRecord {
   readonly name: string;
   readonly type: string;
   readonly content: string;
-  readonly comment?: string | null | undefined;
 }
 
 /** A ruleset that a zone has. */
 export interface PresentRuleset {
   readonly id: string;
-  readonly name: string;
   readonly phase: string;
   /** What each rule says of itself. */
   readonly rules: readonly string[];
@@ -24,7 +22,7 @@ export interface PresentRuleset {
 export interface Presence {
   /** Nobody declared them, and nobody touches them; `beside` names ours that they contradict. */
   readonly undeclared: readonly { readonly record: PresentRecord; readonly beside: readonly string[] }[];
-  /** Declared, and there from before the program: making them would fail, so they have to be taken over. */
+  /** Declared, and there without the engine's knowledge: making them would fail, so they have to be taken over. */
   readonly toTakeOver: readonly { readonly id: string; readonly number: string }[];
 }
 
@@ -39,13 +37,19 @@ const contradicts = (ours: DnsRecord, other: PresentRecord): boolean =>
   ((LEADS.has(ours.type) && LEADS.has(other.type)) || (ours.type === "MX" && other.type === "MX"));
 
 /**
- * Compares a zone as it is declared with what is there. `taken` are the names of records that are taken over already; those
- * that the program has made say by their comment what declared them.
+ * What the settings say to take over, by name, and what the engine knows to be ours, by number. What it knows must not be taken over
+ * once more: it would import it, and then delete what it had, which is the same.
  */
+export interface Known {
+  readonly taken: ReadonlySet<string>;
+  readonly own: ReadonlySet<string>;
+}
+
+/** Compares a zone as it is declared with what is there. */
 export function compareWithPresent(
   zone: Zone,
   present: readonly PresentRecord[],
-  taken: ReadonlySet<string>,
+  { taken, own }: Known,
 ): Presence {
   const declared = new Map(zone.records.map((record) => [keyOf(record), record]));
   const undeclared = present
@@ -56,24 +60,21 @@ export function compareWithPresent(
     }));
   const toTakeOver = present.flatMap((record) => {
     const ours = declared.get(keyOf(record));
-    const known = ours === undefined || taken.has(recordId(ours)) || record.comment === ours.source;
+    const known = ours === undefined || taken.has(recordId(ours)) || own.has(record.id);
     return known ? [] : [{ id: recordId(ours), number: record.id }];
   });
   return { undeclared, toTakeOver };
 }
 
-/**
- * Rulesets of others where ours are to be: Cloudflare has one for each phase of a zone, so making ours would fail. `taken` are the
- * names of those that are taken over already; ours say so by their name.
- */
+/** Rulesets that are where ours are to be: Cloudflare has one for each phase of a zone, so making ours would fail. */
 export const rulesetsInTheWay = (
   zone: string,
   ours: ZoneRules,
   present: readonly PresentRuleset[],
-  taken: ReadonlySet<string>,
+  { taken, own }: Known,
 ): { readonly id: string; readonly ruleset: PresentRuleset }[] =>
   PHASES.filter((phase) => ours[phase].length > 0 && !taken.has(rulesetId(zone, phase))).flatMap((phase) =>
     present
-      .filter((ruleset) => ruleset.phase === phase && ruleset.name !== RULESET)
+      .filter((ruleset) => ruleset.phase === phase && !own.has(ruleset.id))
       .map((ruleset) => ({ id: rulesetId(zone, phase), ruleset })),
   );

@@ -39,8 +39,6 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** Name of our rulesets, by which they are known among others of an account. */
-export const RULESET = "farms";
 /** By what a ruleset is known among all: "example.org/http_ratelimit". The name of `farms:cloudflare.rulesets`. */
 export const rulesetId = (zone: string, phase: Phase): string => `${zone}/${phase}`;
 

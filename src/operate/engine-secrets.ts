@@ -1,46 +1,18 @@
 /** The secret settings of a stack, which only the engine can read. */
-import { join } from "node:path";
 import type { SecretName } from "../inventory/secrets.ts";
 import type { ContaboCredentials } from "../machines/contabo/service.ts";
 import type { RobotCredentials } from "../machines/robot/service.ts";
 import { FarmError } from "../shell/errors.ts";
 import type { Settings } from "../shell/stack.ts";
-import { lastLines, type Result, run } from "../twin/machines/run.ts";
+import { askEngine } from "./engine.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 /** The secrets without which no host is reached. */
 const SECRETS: readonly SecretName[] = ["farms:masterKey", "farms:privateKey"];
 
-const cannotRead = (stack: string, why: string): FarmError =>
-  new FarmError(
-    `can't read the secrets of stack ${stack}: ${why}`,
-    "the hosts' keys derive from farms:masterKey, which `pulumi` keeps: it has to be on the PATH, logged in to the farm's backend, and know its passphrase",
-  );
-
-async function askEngine(stack: string): Promise<Result> {
-  const command = [
-    "config",
-    "--show-secrets",
-    "--json",
-    "--stack",
-    stack,
-    "--non-interactive",
-    "--cwd",
-    ROOT,
-  ];
-  try {
-    return await run(["pulumi", ...command]);
-  } catch (error) {
-    throw cannotRead(stack, (error as Error).message);
-  }
-}
-
 /** The secrets of a stack that the engine has, by the ends of their names (`masterKey`). Throws a FarmError as engineSecrets does. */
 async function read(stack: string, names: readonly SecretName[]): Promise<Record<string, string>> {
-  const { code, stdout, stderr } = await askEngine(stack);
-  // Only the error stream is quoted: the other one may hold the secrets themselves.
-  if (code !== 0) throw cannotRead(stack, lastLines(stderr, 3) || `pulumi ended with ${code}`);
-  const config: Record<string, { value?: string }> = JSON.parse(stdout);
+  const argv = ["config", "--show-secrets", "--json"];
+  const config = (await askEngine(stack, "secrets", ...argv)) as Record<string, { value?: string }>;
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = config[name]?.value;

@@ -1,4 +1,5 @@
 /** `farm dns undeclared`: what zones at Cloudflare have that nobody declared. Asks, and changes nothing. */
+import { z } from "zod";
 import { CloudflareService } from "../dns/cloudflare/service.ts";
 import { compareWithPresent, type Presence, rulesetsInTheWay } from "../dns/present.ts";
 import type { Zone } from "../dns/record.ts";
@@ -7,13 +8,27 @@ import { CLOCK, type Place, TIME_LIMIT } from "../machines/web-service.ts";
 import type { Plan } from "../plan/plan.ts";
 import { FarmError } from "../shell/errors.ts";
 import { previewPlan } from "../shell/stack.ts";
+import { askEngine } from "./engine.ts";
 import { cloudflareToken } from "./engine-secrets.ts";
+
+/** What of a state is read here. */
+const stateSchema = z.object({
+  deployment: z.object({
+    resources: z.array(z.object({ type: z.string(), id: z.string().optional() })).optional(),
+  }),
+});
 
 export const CLOUDFLARE: Place = {
   url: "https://api.cloudflare.com",
   clock: CLOCK,
   timeLimit: TIME_LIMIT,
 };
+
+/** Numbers of all that is a stack's own at Cloudflare, from its state as `pulumi stack export` tells it. */
+export function ownAtCloudflare(state: unknown): Set<string> {
+  const { resources = [] } = stateSchema.parse(state).deployment;
+  return new Set(resources.flatMap(({ type, id }) => (type.startsWith("cloudflare:") && id ? [id] : [])));
+}
 
 /** Others may have written what is in a zone: it is shown on one line, and no terminal obeys it. */
 const shown = (text: string): string => text.replace(/[^\x20-\x7e]/g, "?");
@@ -28,7 +43,7 @@ function textOf({ name }: Zone, stack: string, { undeclared, toTakeOver }: Prese
     ...(toTakeOver.length === 0
       ? []
       : [
-          `  ${toTakeOver.length} that are declared were there before the program; it can't make them again, but take them over:`,
+          `  ${toTakeOver.length} that are declared are there without the program; it can't make them again, but take them over:`,
           ...toTakeOver.map(({ id, number }) => takeOver(stack, "records", id, number)),
         ]),
   ];
@@ -61,14 +76,18 @@ function cloudflareOf({ stack, cloudflare }: Inventory): NonNullable<Inventory["
   return cloudflare;
 }
 
-/** Text of what differs, zone by zone, and whether anything does. Throws as CloudflareService does. */
+/**
+ * Text of what differs, zone by zone, and whether anything does; `own` are the numbers of what the engine knows to be ours. Throws as
+ * CloudflareService does.
+ */
 export async function undeclaredText(
   { inventory, dns }: Plan,
   service: CloudflareService,
+  own: ReadonlySet<string>,
 ): Promise<{ text: string; differs: boolean }> {
   const cloudflare = cloudflareOf(inventory);
-  const taken = new Set(Object.keys(cloudflare.records));
-  const takenRulesets = new Set(Object.keys(cloudflare.rulesets));
+  const taken = new Set([...Object.keys(cloudflare.records), ...Object.keys(cloudflare.rulesets)]);
+  const known = { taken, own };
   let text = "";
   let differs = false;
   for (const zone of dns.zones) {
@@ -77,11 +96,9 @@ export async function undeclaredText(
       text += `${zone.name}: is made by the program, with nothing else in it\n`;
       continue;
     }
-    const presence = compareWithPresent(zone, await service.records(number), taken);
+    const presence = compareWithPresent(zone, await service.records(number), known);
     const rules = dns.cloudflare?.zones[zone.name];
-    const inTheWay = rules
-      ? rulesetsInTheWay(zone.name, rules, await service.rulesets(number), takenRulesets)
-      : [];
+    const inTheWay = rules ? rulesetsInTheWay(zone.name, rules, await service.rulesets(number), known) : [];
     differs ||= presence.undeclared.length + presence.toTakeOver.length + inTheWay.length > 0;
     text += textOf(zone, inventory.stack, presence) + rulesetsText(inventory.stack, inTheWay);
   }
@@ -93,7 +110,8 @@ export async function undeclared(stack: string, place = CLOUDFLARE): Promise<num
   const plan = previewPlan(stack);
   cloudflareOf(plan.inventory);
   const service = new CloudflareService(await cloudflareToken(stack), place);
-  const { text, differs } = await undeclaredText(plan, service);
+  const own = ownAtCloudflare(await askEngine(stack, "state", "stack", "export"));
+  const { text, differs } = await undeclaredText(plan, service, own);
   process.stdout.write(text);
   return differs ? 1 : 0;
 }

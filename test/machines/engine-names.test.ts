@@ -5,7 +5,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { tunnelToken } from "../../src/dns/cloudflare/secret.ts";
+import { CloudflareService } from "../../src/dns/cloudflare/service.ts";
 import type { Inventory } from "../../src/inventory/schema.ts";
+import { CLOCK, TIME_LIMIT } from "../../src/machines/web-service.ts";
+import { ownAtCloudflare, undeclaredText } from "../../src/operate/undeclared.ts";
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { ACCOUNT, type Change, domain, OPPLET } from "../fast/dns/farm.ts";
 import { planOf } from "../fast/farms.ts";
@@ -36,6 +39,8 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
   const { project, clouds } = trial;
   const { zones, records, rulesets, tunnels, applications, settings, taken } = clouds;
   const tunnel = (): Body => tunnels.named("farms-prod");
+  const place = { url: clouds.api.url, clock: CLOCK, timeLimit: TIME_LIMIT };
+  const service = new CloudflareService("t".repeat(40), place);
   /** "TYPE CONTENT" of all that a name has. */
   const at = (name: string): string[] =>
     records.all().flatMap((each) => (each.name === name ? [`${each.type} ${each.content}`] : []));
@@ -85,6 +90,20 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
         for (const { id } of zones.all()) clouds.signedAbove(id);
         clouds.open(tunnel().id);
         await trial.unchanged(farm(), "--refresh");
+      },
+    );
+
+    await t.test(
+      "what nobody declared is listed, and nothing of ours is to be taken over once more",
+      async () => {
+        const own = ownAtCloudflare(JSON.parse(await trial.engine("stack", "export")));
+        const { text } = await undeclaredText(planOf(farm()), service, own);
+        assert.match(text, /^opplet\.net: 1 record.*\n {2}old\.opplet\.net A 198\.51\.100\.7\n$/m);
+        assert.doesNotMatch(text, /pulumi config set/);
+        // A farm whose state is lost finds all of it again.
+        const lost = await undeclaredText(planOf(farm()), service, new Set());
+        assert.match(lost.text, /farms:cloudflare\.rulesets\["opplet\.net\/http_ratelimit"\]/);
+        assert.match(lost.text, /farms:cloudflare\.records\["pravka\.opplet\.net\/CNAME"\]/);
       },
     );
 
@@ -206,6 +225,25 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
           Object.assign(settings.cloudflare as object, { records: {} });
         });
         await trial.unchanged(silent, "--refresh");
+      },
+    );
+
+    await t.test(
+      "a lost state finds zones and records again by what the handbook says, and changes none",
+      async () => {
+        project.loseState();
+        await trial.engine("stack", "init", "prod");
+        const numbers = Object.fromEntries(zones.all().map(({ name, id }) => [name, id]));
+        const found = (taken: Record<string, string>): Inventory =>
+          onHosts((_, settings) => {
+            Object.assign(settings.cloudflare as object, { zones: numbers, records: taken });
+          });
+        const { text } = await undeclaredText(planOf(found({})), service, new Set());
+        const lines = [...text.matchAll(/cloudflare\.records\["(.+)"\]' ([0-9a-f]{32})$/gm)];
+        const again = found(Object.fromEntries(lines.map(([, name = "", number = ""]) => [name, number])));
+        await trial.up(again);
+        assert.deepEqual([...new Set(taken())], ["PATCH /zones/N/dnssec"]);
+        await trial.unchanged(again, "--refresh");
       },
     );
 

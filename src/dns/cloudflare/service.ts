@@ -11,7 +11,6 @@ const recordSchema = z.object({
   name: z.string(),
   type: z.string(),
   content: z.string(),
-  comment: z.string().nullish(),
 });
 
 const answer = z.object({
@@ -20,7 +19,7 @@ const answer = z.object({
 });
 
 const rulesetsAnswer = z.object({
-  result: z.array(z.object({ id: z.string(), name: z.string(), kind: z.string(), phase: z.string() })),
+  result: z.array(z.object({ id: z.string(), kind: z.string(), phase: z.string() })),
 });
 
 const rulesAnswer = z.object({
@@ -71,9 +70,9 @@ export class CloudflareService {
     const { result } = await this.#read(`/zones/${zone}/rulesets`, rulesetsAnswer);
     const own = result.filter(({ kind }) => kind === "zone");
     return Promise.all(
-      own.map(async ({ id, name, phase }) => {
+      own.map(async ({ id, phase }) => {
         const { rules } = (await this.#read(`/zones/${zone}/rulesets/${id}`, rulesAnswer)).result;
-        return { id, name, phase, rules: rules.map((rule) => rule.description || rule.expression) };
+        return { id, phase, rules: rules.map((rule) => rule.description || rule.expression) };
       }),
     );
   }

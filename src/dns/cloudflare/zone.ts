@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Inventory } from "../../inventory/schema.ts";
 import { MADE } from "../../inventory/words.ts";
 import { recordId, TUNNEL_TARGET, type Zone } from "../record.ts";
-import { PHASES, RULESET, rulesetId, type ZoneRules } from "../rules.ts";
+import { PHASES, rulesetId, type ZoneRules } from "../rules.ts";
 import { recordArgs } from "./record-args.ts";
 
 /** By which words something is taken over, if it is. What its account calls it stands behind `path`. */
@@ -114,7 +114,7 @@ export class CloudflareZone extends pulumi.ComponentResource {
       if (rules[phase].length === 0) continue;
       const id = `${name}-${phase}`;
       const words = wordsFor(rulesets[rulesetId(name, phase)], `zones/${zones[name]}`, former[id]);
-      const args = { zoneId, kind: "zone", name: RULESET, phase, rules: [...rules[phase]] };
+      const args = { zoneId, kind: "zone", name: "farms", phase, rules: [...rules[phase]] };
       // One that is taken over keeps its name: for another the provider would make it anew beside itself, which is refused.
       this.#make(
         id,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { CloudflareService } from "../../../src/dns/cloudflare/service.ts";
-import { undeclaredText } from "../../../src/operate/undeclared.ts";
+import { ownAtCloudflare, undeclaredText } from "../../../src/operate/undeclared.ts";
 import { planOf, prodInventory } from "../farms.ts";
 import { failure, idleClock, type Loopback, loopback, type Reply } from "../machines/loopback.ts";
 import { ACCOUNT, behindCloudflare, OPPLET } from "./farm.ts";
@@ -16,20 +16,34 @@ const record = (number: number, type: string, name: string, content: string, res
 
 /** A zone as somebody made it before the farm, in the form in which the API tells it. */
 const PRESENT = [
-  record(1, "A", "opplet.net", "159.89.93.1", { comment: null }),
+  record(1, "A", "opplet.net", "159.89.93.1"),
   record(2, "A", "pravka.opplet.net", "198.51.100.7"),
   record(3, "TXT", "opplet.net", '"google-site-verification=x"'),
   record(4, "TXT", "opplet.net", "v=spf1 -all"),
-  record(5, "MX", "OPPLET.net", ".", { priority: 0, comment: "no mail of opplet.net" }),
+  record(5, "MX", "OPPLET.net", ".", { priority: 0 }),
   record(6, "CAA", "opplet.net", '0 issue "letsencrypt.org"'),
-  record(7, "HTTPS", "www.opplet.net", '1 . alpn="h2,http/1.1"', { comment: "redirect from www.opplet.net" }),
+  record(7, "HTTPS", "www.opplet.net", '1 . alpn="h2,http/1.1"'),
 ];
+
+/** What the engine knows: records 5 and 7 and a ruleset are ours, and so is a machine of another cloud. */
+const OWN = ownAtCloudflare({
+  version: 3,
+  deployment: {
+    resources: [
+      { urn: "urn:pulumi:prod::farms::pulumi:pulumi:Stack::farms-prod", type: "pulumi:pulumi:Stack" },
+      { urn: "x", type: "cloudflare:index/dnsRecord:DnsRecord", id: "5".repeat(32), outputs: {} },
+      { urn: "y", type: "cloudflare:index/dnsRecord:DnsRecord", id: "7".repeat(32) },
+      { urn: "z", type: "cloudflare:index/ruleset:Ruleset", id: "b".repeat(32) },
+      { urn: "v", type: "digitalocean:index/droplet:Droplet", id: "4".repeat(32) },
+    ],
+  },
+});
 
 /** Rulesets as a zone has them: somebody's redirects, ours, and one of Cloudflare's own. */
 const RULESETS = [
-  { id: "a".repeat(32), name: "default", kind: "zone", phase: "http_request_dynamic_redirect" },
-  { id: "b".repeat(32), name: "farms", kind: "zone", phase: "http_ratelimit" },
-  { id: "c".repeat(32), name: "managed", kind: "managed", phase: "http_request_cache_settings" },
+  { id: "a".repeat(32), kind: "zone", phase: "http_request_dynamic_redirect" },
+  { id: "b".repeat(32), kind: "zone", phase: "http_ratelimit" },
+  { id: "c".repeat(32), kind: "managed", phase: "http_request_cache_settings" },
 ];
 const RULES = [
   { description: "www to the main name", expression: "true" },
@@ -62,7 +76,7 @@ test("what nobody declared is listed, what contradicts ours is said, and what is
   const [service, api] = await standIn(t, (number) =>
     number === 1 ? page(PRESENT.slice(0, 3), 2) : page(PRESENT.slice(3), 2),
   );
-  const { text, differs } = await undeclaredText(plan, service);
+  const { text, differs } = await undeclaredText(plan, service, OWN);
   assert(differs);
   const zone = text.slice(text.indexOf("opplet.net: 2"));
   assert.equal(
@@ -70,7 +84,7 @@ test("what nobody declared is listed, what contradicts ours is said, and what is
     `opplet.net: 2 record(s) that nobody declared; they stay as they are
   pravka.opplet.net A 198.51.100.7   (contradicts pravka.opplet.net/A/contabo-stl1, pravka.opplet.net/A/contabo-stl2)
   opplet.net TXT "google-site-verification=x"
-  3 that are declared were there before the program; it can't make them again, but take them over:
+  3 that are declared are there without the program; it can't make them again, but take them over:
     pulumi config set --stack prod --path 'farms:cloudflare.records["opplet.net/A/do-nyc1-a"]' ${"1".repeat(32)}
     pulumi config set --stack prod --path 'farms:cloudflare.records["opplet.net/TXT/spf"]' ${"4".repeat(32)}
     pulumi config set --stack prod --path 'farms:cloudflare.records["opplet.net/CAA/letsencrypt.org"]' ${"6".repeat(32)}
@@ -85,6 +99,13 @@ test("what nobody declared is listed, what contradicts ours is said, and what is
   assert.equal(api.seen[0]?.headers.authorization, `Bearer ${TOKEN}`);
 });
 
+test("what the engine no longer knows is to be taken over again, as everything before its first run", async (t) => {
+  const [service] = await standIn(t, () => page(PRESENT));
+  const { text } = await undeclaredText(plan, service, ownAtCloudflare({ deployment: {} }));
+  assert.match(text, /^ {2}5 that are declared are there without the program/m);
+  assert.match(text, /records\["opplet\.net\/MX\/\."\]' 5{32}$/m);
+});
+
 test("a zone with nothing but ours, made or taken over, does not differ", async (t) => {
   const records = { "opplet.net/A/do-nyc1-a": "1".repeat(32), "opplet.net/TXT/spf": "4".repeat(32) };
   const taken = planOf(
@@ -93,20 +114,15 @@ test("a zone with nothing but ours, made or taken over, does not differ", async 
     }),
   );
   const [service] = await standIn(t, () => page([0, 3, 4, 6].map((index) => PRESENT[index]!)));
-  const { text, differs } = await undeclaredText(taken, service);
+  const { text, differs } = await undeclaredText(taken, service, OWN);
   assert(!differs);
   assert.match(text, /^opplet\.net: nothing but what is declared$/m);
 });
 
 test("the tunnel of a proxied name is ours, whatever number it has", async (t) => {
-  const [service] = await standIn(t, () =>
-    page([
-      record(1, "CNAME", "pravka.opplet.net", "0b0c2b1e-0000-4000-8000-000000000000.cfargotunnel.com", {
-        comment: "application pravka",
-      }),
-    ]),
-  );
-  const { text } = await undeclaredText(planOf(behindCloudflare()), service);
+  const tunnel = "0b0c2b1e-0000-4000-8000-000000000000.cfargotunnel.com";
+  const [service] = await standIn(t, () => page([record(7, "CNAME", "pravka.opplet.net", tunnel)]));
+  const { text } = await undeclaredText(planOf(behindCloudflare()), service, OWN);
   assert.match(text, /^opplet\.net: nothing but what is declared$/m);
 });
 
@@ -114,7 +130,7 @@ const REDIRECTS = "opplet.net/http_request_dynamic_redirect";
 
 test("rules of somebody else where ours are to be are listed, with how to replace them; ours are not", async (t) => {
   const [service] = await standIn(t, () => page([]));
-  const { text, differs } = await undeclaredText(planOf(behindCloudflare()), service);
+  const { text, differs } = await undeclaredText(planOf(behindCloudflare()), service, OWN);
   assert(differs);
   assert.equal(
     text.slice(text.indexOf("opplet.net: nothing")),
@@ -132,19 +148,19 @@ test("a ruleset that is taken over is not in the way any more", async (t) => {
   const taken = behindCloudflare((_, settings) => {
     (settings.cloudflare as { rulesets?: object }).rulesets = { [REDIRECTS]: "a".repeat(32) };
   });
-  assert(!(await undeclaredText(planOf(taken), service)).differs);
+  assert(!(await undeclaredText(planOf(taken), service, OWN)).differs);
 });
 
 test("what a stranger wrote into a zone does not steer the terminal", async (t) => {
   const [service] = await standIn(t, () => page([record(1, "TXT", "x.opplet.net", '"\u001b[2J\n"')]));
-  const { text } = await undeclaredText(plan, service);
+  const { text } = await undeclaredText(plan, service, OWN);
   assert.match(text, /x\.opplet\.net TXT "\?\[2J\?"/);
 });
 
 test("a refused token is said without the token", async (t) => {
   const body = { success: false, errors: [{ code: 10000, message: `Authentication error for ${TOKEN}` }] };
   const [service] = await standIn(t, () => ({ status: 403, body }));
-  const error = await failure(undeclaredText(plan, service));
+  const error = await failure(undeclaredText(plan, service, OWN));
   assert.match(
     error.message,
     /Cloudflare: GET \/client\/v4\/zones\/b+\/dns_records.*refused with 403: 10000: Auth/,
@@ -155,7 +171,7 @@ test("a refused token is said without the token", async (t) => {
 
 test("without Cloudflare in the stack's settings it says what to write, and asks nobody", async (t) => {
   const [service, api] = await standIn(t, () => page([]));
-  const error = await failure(undeclaredText(planOf(prodInventory()), service));
+  const error = await failure(undeclaredText(planOf(prodInventory()), service, OWN));
   assert.equal(error.exitCode, 2);
   assert.match(error.remedy ?? "", /pulumi config set --stack prod --path farms:cloudflare\.account NUMBER/);
   assert.equal(api.seen.length, 0);

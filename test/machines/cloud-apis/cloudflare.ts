@@ -112,6 +112,9 @@ interface Present {
   readonly rulesets: Readonly<Record<string, Body>>;
 }
 
+const ofZone = (things: Collection, zone: string): Body[] =>
+  things.all().filter(({ zone_id }) => zone_id === zone);
+
 /** Begins one with these zones. */
 export async function cloudflare(present: readonly Present[]): Promise<Cloudflare> {
   let count = 0;
@@ -190,10 +193,12 @@ export async function cloudflare(present: readonly Present[]): Promise<Cloudflar
       return setting(zone, id);
     },
 
+    [`GET ${ZONES}/*/dns_records`]: (_, zone) => ({ ...done(ofZone(records, zone)), ...ONE_PAGE }),
     ...kept(records, `${ZONES}/[^/]+/dns_records`),
     [`POST ${ZONES}/*/dns_records`]: ({ body }, zone) => writeRecord(zone, number(), body),
     [`PUT ${ZONES}/*/dns_records/*`]: ({ body }, zone, id = "") => writeRecord(zone, id, body),
 
+    [`GET ${ZONES}/*/rulesets`]: (_, zone) => done(ofZone(rulesets, zone)),
     ...kept(rulesets, `${ZONES}/[^/]+/rulesets`),
     [`POST ${ZONES}/*/rulesets`]: ({ body }, zone) => {
       if (rulesets.all().some(({ phase, zone_id }) => phase === body.phase && zone_id === zone))

@@ -32,6 +32,11 @@ export class Project {
     return result;
   }
 
+  /** Loses the state as a folder is lost with its laptop. */
+  loseState(): void {
+    rmSync(join(this.dir, ".pulumi"), { recursive: true });
+  }
+
   remove(): void {
     rmSync(this.dir, { recursive: true });
   }
