@@ -38,8 +38,8 @@ export interface FormerRun extends RunRecord {
 }
 
 /**
- * The outputs `applied` and `hostKeys` of the last run that went through, and of `names` what of it is needed. An unchanged host keeps what is said there, so that its
- * commands don't change with every commit of the program.
+ * The outputs `applied` and `hostKeys` of the last run that went through, and what of `names` is needed. An unchanged host keeps
+ * what is said there, so that its commands don't change with every commit of the program.
  */
 export async function formerRun(): Promise<FormerRun> {
   const name = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");

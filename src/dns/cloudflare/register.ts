@@ -32,7 +32,10 @@ export const registerTunnel = (
 ): CloudflareTunnel | undefined =>
   dns.cloudflare && new CloudflareTunnel("edge", { inventory, account, keys, access: dns.cloudflare.access });
 
-/** Registers zones; `former` is what runs before this one have taken over. Names lead to a host when that is confirmed, and to the tunnel when all that open it are. */
+/**
+ * Registers zones; `former` is what runs before this one have taken over. Names lead to a host when that is confirmed, and to the
+ * tunnel when all that open it are.
+ */
 export function registerNames(
   { inventory, dns }: Plan,
   cloudflare: Cloudflare,
