@@ -4,7 +4,7 @@ import { FarmError } from "../shell/errors.ts";
 import { type IngressRule, ingressOf } from "./edge.ts";
 import { type MtaStsPolicy, policiesOf, type ReverseName, reverseNames } from "./mail.ts";
 import type { Zone } from "./record.ts";
-import { type AccessRule, accessRules, PHASES, rulesetId, rulesOf, type ZoneRules } from "./rules.ts";
+import { type AccessRule, accessRules, phasesOf, rulesetId, rulesOf, type ZoneRules } from "./rules.ts";
 import { zonesOf } from "./zones.ts";
 
 /** Where a stack's names are registered, for people. */
@@ -42,9 +42,7 @@ function checkAccess({ stack, administrators }: Inventory, access: readonly Acce
 /** Refuses rulesets to be taken over where we have none: a misspelt one would be left as it is. */
 function checkRulesets({ stack, cloudflare }: Inventory, rules: CloudflareRules["zones"]): void {
   const ours = Object.entries(rules).flatMap(([zone, own]) =>
-    cloudflare?.zones[zone] === undefined
-      ? []
-      : PHASES.filter((phase) => own[phase].length > 0).map((phase) => rulesetId(zone, phase)),
+    cloudflare?.zones[zone] === undefined ? [] : phasesOf(own).map((phase) => rulesetId(zone, phase)),
   );
   const others = Object.keys(cloudflare?.rulesets ?? {}).filter((id) => !ours.includes(id));
   if (others.length === 0) return;

@@ -1,7 +1,7 @@
 /** What a zone has already, against what is declared of it. Pure. */
 import { normalised } from "./content.ts";
 import { type DnsRecord, recordId, type Zone } from "./record.ts";
-import { PHASES, rulesetId, type ZoneRules } from "./rules.ts";
+import { phasesOf, rulesetId, type ZoneRules } from "./rules.ts";
 
 /** A record as the provider of a zone tells it. */
 export interface PresentRecord {
@@ -73,8 +73,9 @@ export const rulesetsInTheWay = (
   present: readonly PresentRuleset[],
   { taken, own }: Known,
 ): { readonly id: string; readonly ruleset: PresentRuleset }[] =>
-  PHASES.filter((phase) => ours[phase].length > 0 && !taken.has(rulesetId(zone, phase))).flatMap((phase) =>
-    present
-      .filter((ruleset) => ruleset.phase === phase && !own.has(ruleset.id))
-      .map((ruleset) => ({ id: rulesetId(zone, phase), ruleset })),
-  );
+  phasesOf(ours).flatMap((phase) => {
+    const id = rulesetId(zone, phase);
+    return present
+      .filter((ruleset) => ruleset.phase === phase && !taken.has(id) && !own.has(ruleset.id))
+      .map((ruleset) => ({ id, ruleset }));
+  });

@@ -39,6 +39,8 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
+/** The phases for which there are rules. */
+export const phasesOf = (rules: ZoneRules): Phase[] => PHASES.filter((phase) => rules[phase].length > 0);
 /** By what a ruleset is known among all: "example.org/http_ratelimit". The name of `farms:cloudflare.rulesets`. */
 export const rulesetId = (zone: string, phase: Phase): string => `${zone}/${phase}`;
 

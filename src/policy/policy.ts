@@ -8,7 +8,7 @@ import type { HostPlan, Plan } from "../plan/plan.ts";
 import { FarmError } from "../shell/errors.ts";
 
 /** A text in both languages of the administrators. */
-type Text = Inventory["title"];
+export type Text = Inventory["title"];
 
 export interface Violation {
   /** "host db1" or "application pravka": what an exception names. */

@@ -1,7 +1,7 @@
 /** Policies about what nobody misses until it is needed: copies to go back to, somebody who notices, and pages to read. */
 import { mountsOf } from "../inventory/machines.ts";
 import type { Inventory } from "../inventory/schema.ts";
-import { hostViolations, notFromBoot, type Policy } from "./policy.ts";
+import { hostViolations, notFromBoot, type Policy, type Text } from "./policy.ts";
 
 export const copiesKept: Policy = {
   name: "copies-kept",
@@ -91,10 +91,10 @@ export const restoreChecked: Policy = {
 };
 
 /** All titles, each with the name in messages of what it belongs to. */
-const titles = ({ stack, title, ...inventory }: Inventory): [where: string, Inventory["title"]][] => [
+const titles = ({ stack, title, ...inventory }: Inventory): [where: string, Text][] => [
   [`stack ${stack}`, title],
   ...(["site", "host", "cluster", "application"] as const).flatMap((kind) =>
-    inventory[`${kind}s`].flatMap((each): [string, Inventory["title"]][] =>
+    inventory[`${kind}s`].flatMap((each): [string, Text][] =>
       each.title === undefined ? [] : [[`${kind} ${each.id}`, each.title]],
     ),
   ),
@@ -103,7 +103,7 @@ const titles = ({ stack, title, ...inventory }: Inventory): [where: string, Inve
 const CYRILLIC = /\p{Script=Cyrillic}/u;
 
 /** What of a title its readers can't read. A name of its own may be the same in both languages: "Redmine". */
-function unreadable({ en, ru }: Inventory["title"]): string[] {
+function unreadable({ en, ru }: Text): string[] {
   if (CYRILLIC.test(en)) return [`its English title is in Russian: "${en}"`];
   return ru !== en && !CYRILLIC.test(ru) ? [`its Russian title is in English: "${ru}"`] : [];
 }

@@ -9,7 +9,7 @@ import type { FarmDeclaration } from "../../src/inventory/schema.ts";
 import { studentPassword } from "../../src/machines/training/password.ts";
 import type { Settings } from "../../src/shell/stack.ts";
 import { asked } from "./cloud-apis/asked.ts";
-import { bothClouds, DROPLETS, declaration, farm, keys, LINUX, realised } from "./cloud-apis/both-clouds.ts";
+import { bothClouds, declaration, farm, importsOf, keys, LINUX, realised } from "./cloud-apis/both-clouds.ts";
 import { WholeProgram } from "./cloud-apis/project.ts";
 import { previewed, Trial } from "./cloud-apis/trial.ts";
 import { withoutEngine } from "./engine-project.ts";
@@ -263,8 +263,7 @@ for (const [stack, clouds] of [
     const project = new WholeProgram(apis.endpoints);
     try {
       const settings = realised(project.settings(stack), range);
-      const there = Object.keys(settings.imports ?? {}).map((id, n) => [id, `${DROPLETS[n]}`]);
-      await project.configure(stack, { ...settings, imports: Object.fromEntries(there) });
+      await project.configure(stack, { ...settings, imports: importsOf(settings) });
       assert.deepEqual(await previewed(project), clouds);
       assert.deepEqual([apis.taken(), apis.unknown()], [[], []]);
     } finally {

@@ -12,10 +12,11 @@ import { ownAtCloudflare, undeclaredText } from "../../src/operate/undeclared.ts
 import { deriveKeys, PREVIEW_MASTER_KEY } from "../../src/plan/keys.ts";
 import { ACCOUNT, type Change, domain, OPPLET } from "../fast/dns/farm.ts";
 import { planOf } from "../fast/farms.ts";
-import { bothClouds, DROPLETS, realised } from "./cloud-apis/both-clouds.ts";
+import { bothClouds, importsOf, realised } from "./cloud-apis/both-clouds.ts";
 import { askedForNames } from "./cloud-apis/names-asked.ts";
 import {
   account,
+  atCloudflare,
   farm,
   first,
   OTHERS,
@@ -118,11 +119,7 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
     });
 
     await t.test("what was taken over stays ours when the settings no longer say so", async () => {
-      await trial.unchanged(
-        farm((_, settings) => {
-          Object.assign(settings.cloudflare as object, { records: {}, rulesets: {} });
-        }),
-      );
+      await trial.unchanged(farm(atCloudflare({ records: {}, rulesets: {} })));
     });
 
     await t.test("what somebody changed by hand is put back, where it is ours", async () => {
@@ -212,18 +209,14 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
           await trial.refused("up", "--yes", "--skip-preview", "--refresh"),
           /opplet\.net\/A\/do-nyc1-a/,
         );
-        const gone = onHosts((_, settings) => {
-          Object.assign(settings.cloudflare as object, { records: { "opplet.net/A/do-nyc1-a": "made" } });
-        });
+        const gone = onHosts(atCloudflare({ records: { "opplet.net/A/do-nyc1-a": "made" } }));
         await trial.up(gone);
         assert.deepEqual(taken(), ["POST /zones/N/dns_records"]);
         assert.deepEqual(
           at("opplet.net").filter((line) => line.startsWith("A ")),
           ["A 159.89.93.1"],
         );
-        const silent = onHosts((_, settings) => {
-          Object.assign(settings.cloudflare as object, { records: {} });
-        });
+        const silent = onHosts(atCloudflare({ records: {} }));
         await trial.unchanged(silent, "--refresh");
       },
     );
@@ -235,9 +228,7 @@ test("names under the real engine", { skip: withoutEngine }, async (t) => {
         await trial.engine("stack", "init", "prod");
         const numbers = Object.fromEntries(zones.all().map(({ name, id }) => [name, id]));
         const found = (taken: Record<string, string>): Inventory =>
-          onHosts((_, settings) => {
-            Object.assign(settings.cloudflare as object, { zones: numbers, records: taken });
-          });
+          onHosts(atCloudflare({ zones: numbers, records: taken }));
         const { text } = await undeclaredText(planOf(found({})), service, new Set());
         const lines = [...text.matchAll(/cloudflare\.records\["(.+)"\]' ([0-9a-f]{32})$/gm)];
         const again = found(Object.fromEntries(lines.map(([, name = "", number = ""]) => [name, number])));
@@ -261,15 +252,14 @@ test("the production cloud behind Cloudflare is previewed as a whole", { skip: w
   farm((...of) => read.push(structuredClone(of)));
   const [declared, settings] = read[0]!;
   try {
-    const there = Object.keys(settings.imports ?? {}).map((id, n) => [id, `${DROPLETS[n]}`]);
     const { administrators, ...real } = realised(settings, range);
     await project.declare("behind", declared, {
       ...real,
       administrators: (administrators as object[]).map((one) => ({ ...one, email: "anna@opplet.net" })),
-      imports: Object.fromEntries(there),
+      imports: importsOf(settings),
     });
-    const atCloudflare = (await previewed(project)).filter((line) => !/-droplet|^create project/.test(line));
-    assert.deepEqual(atCloudflare, first(farm()));
+    const ofNames = (await previewed(project)).filter((line) => !/-droplet|^create project/.test(line));
+    assert.deepEqual(ofNames, first(farm()));
     assert.deepEqual(
       [names.taken(), names.unknown(), machines.taken(), machines.unknown()],
       [[], [], [], []],

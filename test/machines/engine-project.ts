@@ -24,6 +24,9 @@ export const engineEnvironment = (dir: string): NodeJS.ProcessEnv => ({
   PULUMI_SKIP_UPDATE_CHECK: "true",
 });
 
+/** Loses a state as a folder is lost with its laptop; what is in the repository stays. */
+export const loseState = (dir: string): void => rmSync(join(dir, ".pulumi"), { recursive: true });
+
 export class Project {
   readonly stack: string;
   /** The copy. */
@@ -63,9 +66,8 @@ export class Project {
       await this.pulumi(["config", "set", "--secret", `farms:${key}`], String(settings[key]));
   }
 
-  /** Loses the state as a folder is lost with its laptop; what is in the repository stays. */
   loseState(): void {
-    rmSync(join(this.dir, ".pulumi"), { recursive: true });
+    loseState(this.dir);
   }
 
   edit(file: string, change: (text: string) => string): void {

@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Inventory } from "../../inventory/schema.ts";
 import { MADE } from "../../inventory/words.ts";
 import { recordId, TUNNEL_TARGET, type Zone } from "../record.ts";
-import { PHASES, rulesetId, type ZoneRules } from "../rules.ts";
+import { phasesOf, rulesetId, type ZoneRules } from "../rules.ts";
 import { recordArgs } from "./record-args.ts";
 
 /** By which words something is taken over, if it is. What its account calls it stands behind `path`. */
@@ -110,8 +110,7 @@ export class CloudflareZone extends pulumi.ComponentResource {
   ): void {
     for (const [settingId, value] of Object.entries(SETTINGS))
       new ZoneSetting(`${name}-${settingId}`, { zoneId, settingId, value }, { parent: this });
-    for (const phase of PHASES) {
-      if (rules[phase].length === 0) continue;
+    for (const phase of phasesOf(rules)) {
       const id = `${name}-${phase}`;
       const words = wordsFor(rulesets[rulesetId(name, phase)], `zones/${zones[name]}`, former[id]);
       const args = { zoneId, kind: "zone", name: "farms", phase, rules: [...rules[phase]] };

@@ -30,7 +30,11 @@ export const farm = (change: (farm: FarmDeclaration, settings: Settings) => void
   });
 
 /** Numbers of the droplets that were there before. */
-export const DROPLETS = [42, 44];
+const DROPLETS = [42, 44];
+
+/** Numbers for the droplets that settings take over: those of the ones that are there. */
+export const importsOf = ({ imports }: Settings): Record<string, string> =>
+  Object.fromEntries(Object.keys(imports ?? {}).map((id, index) => [id, `${DROPLETS[index]}`]));
 
 /** Settings with what the program takes for examples, and refuses, replaced: IPv4 addresses by some in `range`. */
 export function realised(settings: Settings, range: string): Settings {

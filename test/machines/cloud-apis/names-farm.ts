@@ -49,16 +49,21 @@ const EXTRAS = [
   { type: "TXT", name: "long.ksacerts.com", content: "x".repeat(300) },
 ] as const;
 
+/** Other settings of what is there at Cloudflare. */
+export const atCloudflare =
+  (numbers: object): Change =>
+  (_, settings) => {
+    Object.assign(settings.cloudflare as object, numbers);
+  };
+
 const common: Change = (declared, settings) => {
-  Object.assign(settings.cloudflare as object, { records: { "opplet.net/A/do-nyc1-a": OURS } });
+  atCloudflare({ records: { "opplet.net/A/do-nyc1-a": OURS } })(declared, settings);
   domain(declared, "ksacerts.com").extras!.push(...EXTRAS);
 };
 export const farm = (change: Change = () => {}): Inventory =>
   behindCloudflare((...of) => {
     common(...of);
-    const [, settings] = of;
-    const rulesets = { "opplet.net/http_request_dynamic_redirect": RULES };
-    Object.assign(settings.cloudflare as object, { rulesets });
+    atCloudflare({ rulesets: { "opplet.net/http_request_dynamic_redirect": RULES } })(...of);
     change(...of);
   });
 /** The same with our own hosts as the edge. */

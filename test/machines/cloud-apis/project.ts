@@ -6,7 +6,7 @@ import { parse, stringify } from "yaml";
 import type { FarmDeclaration, Inventory } from "../../../src/inventory/schema.ts";
 import type { Settings } from "../../../src/shell/stack.ts";
 import { type Result, run } from "../../../src/twin/machines/run.ts";
-import { engineEnvironment } from "../engine-project.ts";
+import { engineEnvironment, loseState } from "../engine-project.ts";
 import { copyOfProgram, declare, ROOT } from "../lab-farm.ts";
 
 /** Where the providers find their clouds, instead of on the internet, and with which token: variables of their environment. */
@@ -32,9 +32,8 @@ export class Project {
     return result;
   }
 
-  /** Loses the state as a folder is lost with its laptop. */
   loseState(): void {
-    rmSync(join(this.dir, ".pulumi"), { recursive: true });
+    loseState(this.dir);
   }
 
   remove(): void {
