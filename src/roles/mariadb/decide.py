@@ -54,7 +54,9 @@ def conditions(me, states):
     mine = states[me]
     primary = bool(serving(states))
     return {
-        "headless": not primary,
+        # From when the server here runs: one that has just been started, to found the cluster or to form it again, is not yet
+        # part of it, however long there was none before.
+        "headless": not primary and mine["server"] == "running",
         "apart": primary and mine["server"] == "running" and not mine["serving"] and not _joining(mine),
         "turn": primary and mine["server"] == "stopped",
     }
