@@ -122,6 +122,11 @@ export function databases(): void {
       } as const;
       const { report, output } = await agent("apply", wants(5, { databaseAccounts: [account] }));
       assert.match(report.error ?? "", /MariaDB says: ERROR 1064/);
+      assert.match(
+        report.journal ?? "",
+        /^journal of .*mariadb\.service:/,
+        "what the server has to say of itself",
+      );
       assert.equal(report.wentBack, true);
       assert.doesNotMatch(output, /tell-nobody|\*[0-9A-F]{40}/);
       assert.equal(await may("pravka", "tell-nobody-2"), "yes");

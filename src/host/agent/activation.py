@@ -173,8 +173,11 @@ def finish(bundle, state, entry):
 
 
 def suspects(bundle, differences, failure):
-    """The units whose journal most likely says why: failed ones, those of the roles that complain, else those acted upon."""
+    """
+    The units whose journal most likely says why: failed ones, those of the roles that complain, those that the failure names,
+    else those acted upon.
+    """
     failed = {name for name, unit in unit_states(list(bundle.unit)).items() if unit["ActiveState"] == "failed"}
     roles = getattr(failure, "roles", set())
     complaining = {name for name, unit in bundle.unit.items() if unit["role"] in roles and unit["state"] != "masked"}
-    return sorted(failed | complaining) or [name for name, _ in differences.unit_actions_ahead()]
+    return sorted({*failed, *complaining, *getattr(failure, "units", ())}) or [name for name, _ in differences.unit_actions_ahead()]

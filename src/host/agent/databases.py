@@ -1,6 +1,7 @@
 """
 Databases and their accounts, whatever the software. What an engine (mariadb.py, postgresql.py) has to have:
 
+UNITS                   whose journal may say why something failed; none that writes statements there, and hashes with them.
 serves(bundle)          whether a host with this bundle has a part in such databases.
 unready()               None when a server is there that takes writes, else why not; may raise Failed.
 look(names)             (databases, accounts): by name what is there, in the engine's own words, which JSON can hold; of
@@ -31,6 +32,14 @@ ENGINES = {"mariadb": mariadb, "postgresql": postgresql}
 
 # A cluster that is founded takes its members in one after the other, some 20 s each; the last one makes the databases.
 DATABASE_LIMIT = 180
+
+
+class Unsettled(Failed):
+    """A database or an account could not be made so. `units` are those whose journal may say why."""
+
+    def __init__(self, failure, units):
+        super().__init__(str(failure))
+        self.units = units
 
 
 def await_database(engine):
@@ -64,7 +73,10 @@ def settle_databases(bundle, state, secrets, without=()):
             gone = []
         unfounded = any(entry["role"] in without for entry in [*databases.values(), *accounts.values()])
         if (databases or accounts or gone) and not unfounded:
-            changes += settle_engine(label, engine, databases, accounts, gone, state, secrets)
+            try:
+                changes += settle_engine(label, engine, databases, accounts, gone, state, secrets)
+            except Failed as failure:
+                raise Unsettled(failure, engine.UNITS) from None
     state.save()
     return changes
 

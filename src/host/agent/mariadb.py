@@ -4,6 +4,8 @@ import re
 
 from tools import Failed, last_lines, native_hash, run
 
+UNITS = ("farm-galera.service", "mariadb.service")
+
 PASSWORD_HASH = r"\*[0-9A-Fa-f]{40}"
 
 

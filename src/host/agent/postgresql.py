@@ -19,6 +19,9 @@ SERVICE_FILE = "/etc/farm/postgresql/pg_service.conf"
 COPY_FILE = "/etc/patroni/alone.yml"
 SERVICE = "writer"
 
+# The server's own journal, Patroni's, has statements in it.
+UNITS = ("farm-postgresql.service",)
+
 VERIFIER = r"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)"
 # PostgreSQL's own choice.
 ITERATIONS, SALT_BYTES = 4096, 16
