@@ -132,6 +132,14 @@ export function databases(): void {
       assert.equal(await may("pravka", "tell-nobody-2"), "yes");
     });
 
+    test("what the server's journal has to say is told also where nothing is applied", async () => {
+      await sh("mariadb -e \"DROP USER pravka@'%'\"");
+      const { report } = await agent("retire database 5");
+      assert.match(report.error ?? "", /MariaDB says: ERROR/);
+      assert.match(report.journal ?? "", /^journal of .*mariadb\.service:/);
+      assert.deepEqual((await good("apply", wants(5))).changes, ["database account pravka: make"]);
+    });
+
     test("the way back waits for a server that is just starting", async () => {
       const account = (grants: string[]) =>
         ({ engine: "mariadb", name: "pravka", secret: "database", grants }) as const;

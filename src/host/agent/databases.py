@@ -34,14 +34,6 @@ ENGINES = {"mariadb": mariadb, "postgresql": postgresql}
 DATABASE_LIMIT = 180
 
 
-class Unsettled(Failed):
-    """A database or an account could not be made so. `units` are those whose journal may say why."""
-
-    def __init__(self, failure, units):
-        super().__init__(str(failure))
-        self.units = units
-
-
 def await_database(engine):
     """Waits until a server takes writes."""
     end = time.monotonic() + DATABASE_LIMIT
@@ -54,7 +46,7 @@ def await_database(engine):
         except Failed as failure:
             answer = str(failure)
         time.sleep(POLL)
-    raise Failed(f"the database takes no writes within {DATABASE_LIMIT} s: {answer}")
+    raise Failed(f"the database takes no writes within {DATABASE_LIMIT} s: {answer}", engine.UNITS)
 
 
 def settle_databases(bundle, state, secrets, without=()):
@@ -73,10 +65,7 @@ def settle_databases(bundle, state, secrets, without=()):
             gone = []
         unfounded = any(entry["role"] in without for entry in [*databases.values(), *accounts.values()])
         if (databases or accounts or gone) and not unfounded:
-            try:
-                changes += settle_engine(label, engine, databases, accounts, gone, state, secrets)
-            except Failed as failure:
-                raise Unsettled(failure, engine.UNITS) from None
+            changes += settle_engine(label, engine, databases, accounts, gone, state, secrets)
     state.save()
     return changes
 

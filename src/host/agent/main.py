@@ -59,7 +59,7 @@ from probes import ask_gates, probe_all
 from staging import clear_staged, keep_staged
 from state import APPLIED, HISTORY, HOME, LOCK, SECRETS, STAGED, STATE, UNWRITTEN, State, applied_bundle
 from tools import Failed, POLL, Refused, aside_of, explain, masked, read_bytes, remove_if_there, say
-from units import LONGEST
+from units import LONGEST, journal_of
 from way_back import go_back
 
 # Seconds that the timer's own call waits for a run that is at work: apt and units may take that long, there and back.
@@ -289,7 +289,7 @@ def main():
     except Refused as refusal:
         report, code = {"ok": False, "error": str(refusal)}, 2
     except (Failed, OSError) as failure:
-        report, code = {"ok": False, "error": explain(failure)}, 1
+        report, code = {"ok": False, "error": explain(failure), "journal": journal_of(getattr(failure, "units", ()))}, 1
     if not report["ok"]:
         code = code or 1
         explain_failure(report)

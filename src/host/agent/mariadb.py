@@ -14,7 +14,7 @@ def sql(statement):
     code, output = run(["mariadb", "--batch", "--skip-column-names", "--raw"], stdin=statement, limit=30)
     if code != 0:
         # The client repeats the statement before the error; and the error may quote a former password's hash from it.
-        raise Failed(f"MariaDB says: {re.sub(PASSWORD_HASH, '[secret]', last_lines(output, 1))}")
+        raise Failed(f"MariaDB says: {re.sub(PASSWORD_HASH, '[secret]', last_lines(output, 1))}", UNITS)
     return [line.split("\t") for line in output.splitlines()]
 
 

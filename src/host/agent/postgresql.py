@@ -52,7 +52,7 @@ def sql(statements, database=None):
     code, output = run(argv, stdin=statements, limit=30, env={**os.environ, "PGSERVICEFILE": SERVICE_FILE})
     if code != 0:
         # The server quotes from a statement in which it finds an error.
-        raise Failed(f"PostgreSQL says: {re.sub(VERIFIER, '[secret]', last_lines(output, 4))}")
+        raise Failed(f"PostgreSQL says: {re.sub(VERIFIER, '[secret]', last_lines(output, 4))}", UNITS)
     return output.splitlines()
 
 

@@ -16,7 +16,11 @@ class Refused(Exception):
 
 
 class Failed(Exception):
-    """A change could not be made."""
+    """A change could not be made. `units` are those whose journal may say why."""
+
+    def __init__(self, text, units=()):
+        super().__init__(text)
+        self.units = units
 
 
 def say(text):
